@@ -1,0 +1,117 @@
+"""Measurements as tables: for the terminal, and as Markdown for the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import rich.table
+
+from benchmarks.measure import Sample, Spread
+from benchmarks.scale import Size, bounds
+from benchmarks.stock_template import Comparison
+
+OUTSIDE = "imports and the rest"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, a header, rows of text, and remarks below; the first column is text."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+    def to_rich(self) -> rich.table.Table:
+        """The table for a terminal."""
+        table = rich.table.Table(title=self.title, title_justify="left", box=None, pad_edge=False)
+        for index, column in enumerate(self.columns):
+            table.add_column(column, justify="right" if index else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def to_markdown(self) -> str:
+        """The table, its title in bold above it and its notes as a list below."""
+        rule = [":--", *["--:"] * (len(self.columns) - 1)]
+        lines = [f"**{self.title}**", ""]
+        lines += [f"| {' | '.join(row)} |" for row in (self.columns, rule, *self.rows)]
+        if self.notes:
+            lines += ["", *(f"- {note}" for note in self.notes)]
+        return "\n".join(lines) + "\n"
+
+
+def whole_runs(comparison: Comparison) -> Table:
+    """Time and memory of whole processes, and their ratio to the stock template's."""
+    wall_s = Spread.of(sample.wall_s for sample in comparison.stock)
+    peak = Spread.of(sample.peak_bytes for sample in comparison.stock)
+    rows = []
+    for name, samples in (
+        ("stock template", comparison.stock),
+        ("ours, cold", comparison.cold),
+        ("ours, nothing changed", comparison.again),
+    ):
+        time = Spread.of(sample.wall_s for sample in samples)
+        memory = Spread.of(sample.peak_bytes for sample in samples)
+        seconds = [f"{value:.1f}" for value in (time.median, time.min, time.max)]
+        times_stock = f"{time.median / wall_s.median:.2f}"
+        gigabytes = [f"{memory.median / 1e9:.2f}", f"{memory.median / peak.median:.2f}"]
+        rows.append([name, *seconds, times_stock, *gigabytes])
+    columns = ["", "median s", "min s", "max s", "x stock", "peak GB", "x stock"]
+    num_runs = len(comparison.stock)
+    return Table(
+        f"Whole process, 15,002 rows, 1000 steps of 40, {num_runs} alternating runs",
+        columns,
+        rows,
+        [
+            "Peak is the resident memory of the largest process.",
+            "The stock template has no ExampleValidator without a curated schema, and no data "
+            "gate or serving check; ours runs them.",
+        ],
+    )
+
+
+def per_node(comparison: Comparison) -> Table:
+    """The median seconds of each node, and what is left of the process."""
+    stock, ours = _node_medians(comparison.stock), _node_medians(comparison.cold)
+    order = [*ours, *(node for node in stock if node not in ours)]
+    order = [*(node for node in order if node != OUTSIDE), OUTSIDE]
+    rows = [[node, _seconds(stock.get(node)), _seconds(ours.get(node))] for node in order]
+    return Table("Seconds of each node (median, cold)", ["node", "stock", "ours"], rows)
+
+
+def growth(ours: Sequence[Size], stock: Sequence[Size]) -> Table:
+    """Time, memory and throughput by number of rows, with what bounds each size of ours."""
+    rows = []
+    for name, sizes in (("ours", ours), ("stock", stock)):
+        for size in sizes:
+            cost = [f"{size.wall_s:.1f}", f"{size.peak_bytes / 1e9:.2f}"]
+            rate = f"{size.num_rows / size.wall_s:,.0f}"
+            rows.append([f"{name}, {size.num_rows:,} rows", *cost, rate])
+    num_runs = len((*ours, *stock)[0].samples)
+    title = f"Cold runs by number of rows, 1000 steps of 40 (median of {num_runs})"
+    return Table(title, ["", "wall s", "peak GB", "rows/s"], rows, bounds(ours))
+
+
+def growth_per_node(ours: Sequence[Size]) -> Table:
+    """The median seconds of each of our nodes by number of rows."""
+    by_size = [_node_medians(size.samples) for size in ours]
+    rows = [[node, *(_seconds(nodes.get(node)) for nodes in by_size)] for node in by_size[-1]]
+    return Table(
+        "Seconds of each node of ours by number of rows",
+        ["node", *(f"{size.num_rows:,}" for size in ours)],
+        rows,
+    )
+
+
+def _node_medians(samples: Sequence[Sample]) -> dict[str, float]:
+    nodes = {node: median(s.nodes[node] for s in samples) for node in samples[0].nodes}
+    # Nodes that ran at the same time can sum to more than the process took.
+    nodes[OUTSIDE] = median(max(0.0, s.wall_s - sum(s.nodes.values())) for s in samples)
+    return nodes
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

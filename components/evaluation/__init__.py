@@ -1,0 +1,1 @@
+"""Evaluation: how good the candidate is, by slice, beside the model it would replace."""

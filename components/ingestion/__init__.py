@@ -1,0 +1,1 @@
+"""Ingestion: a CSV or TFRecord source becomes tf.Examples in the splits `train` and `eval`."""

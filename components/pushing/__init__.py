@@ -1,0 +1,1 @@
+"""Pushing: publishes a model that both the Evaluator and the ServingCheck blessed."""

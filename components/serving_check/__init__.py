@@ -1,0 +1,1 @@
+"""ServingCheck: loads the exported model as a server would and asks it real rows."""

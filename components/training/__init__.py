@@ -1,0 +1,1 @@
+"""Training: transformed examples become a SavedModel, by a loop that survives being killed."""

@@ -1,0 +1,57 @@
+"""Builds the Trainer node."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from tfx.components.trainer.component import Trainer
+from tfx.proto import trainer_pb2
+from tfx.types.channel import BaseChannel
+
+from components.features import DataSpec
+from components.training.settings import TrainingSettings
+
+RUN_FN = "components.training.run_fn.run_fn"
+
+
+def build(
+    *,
+    settings: TrainingSettings,
+    data_spec: DataSpec,
+    examples: BaseChannel,
+    transform_graph: BaseChannel,
+    schema: BaseChannel,
+) -> Trainer:
+    """The Trainer component.
+
+    Args:
+        settings: how to train.
+        data_spec: the columns and the label.
+        examples: transformed examples, splits `train` and `eval`.
+        transform_graph: the graph that made them; it becomes part of the model.
+        schema: the schema of the raw columns.
+    """
+    return Trainer(
+        run_fn=RUN_FN,
+        examples=examples,
+        transform_graph=transform_graph,
+        schema=schema,
+        train_args=trainer_pb2.TrainArgs(splits=["train"], num_steps=settings.steps),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"], num_steps=settings.eval_steps),
+        custom_config={
+            "settings": settings.model_dump_json(),
+            "data_spec": data_spec.model_dump_json(),
+            "code": code_hash(),
+        },
+    )
+
+
+def code_hash() -> str:
+    """A digest of the sources that decide what is trained: TFX sees only the path of `run_fn`."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.py"), folder.parent / "features.py"]):
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

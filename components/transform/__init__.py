@@ -1,0 +1,1 @@
+"""Transform: raw columns become the three tensors that every model reads."""

@@ -1,0 +1,1 @@
+"""Validation: statistics, the schema, anomalies, and the gate that stops bad data."""

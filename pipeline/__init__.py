@@ -1,0 +1,1 @@
+"""The pipeline: configuration, graph, runners, lineage and the commands."""

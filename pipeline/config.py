@@ -1,0 +1,258 @@
+"""The one configuration of a run: the settings of all stages, read and checked before TensorFlow.
+
+A YAML file names what differs from the defaults; `--set section.key=value` changes a key of it.
+Paths in a file are relative to that file, paths on the command line to the working directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+import yaml
+
+from components.errors import ConfigError, nearest
+from components.evaluation.settings import EvaluationSettings
+from components.features import Problem
+from components.ingestion.settings import DataSettings, Override
+from components.pushing.settings import PushSettings
+from components.serving_check.settings import ServingCheckSettings
+from components.settings import Settings
+from components.training.settings import TrainingSettings
+from components.transform.settings import TransformSettings
+from components.validation.settings import ValidationSettings
+
+CONFIG_DIR = Path(__file__).parent / "configs"
+DEFAULT = "taxi"
+
+
+class LabelSettings(Settings):
+    """The column to predict. `problem` and `classes` are found in the data unless said.
+
+    With `ratio_to` and `above` the label is derived: 1 where `column > above * ratio_to`; then
+    `classes` are the names of 0 and 1.
+    """
+
+    column: str
+    problem: Problem | Literal["auto"] = "auto"
+    classes: tuple[str, ...] = ()
+    ratio_to: str | None = None
+    above: float | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _derived_is_complete(self) -> LabelSettings:
+        if (self.ratio_to is None) != (self.above is None):
+            raise ValueError("ratio_to and above go together")
+        if self.ratio_to is not None and len(self.classes) != 2:
+            raise ValueError("a derived label needs the names of its two classes")
+        return self
+
+
+class BeamSettings(Settings):
+    """Where Beam runs. `args` go to Beam as they are and may name another runner."""
+
+    num_workers: int = pydantic.Field(default=1, ge=1, le=256)
+    args: tuple[str, ...] = ()
+
+    def pipeline_args(self) -> list[str]:
+        """The flags for every Beam pipeline of the run.
+
+        The runner is always named: without a name Beam looks for another one on the internet.
+        """
+        if any(arg.split("=", 1)[0] == "--runner" for arg in self.args):
+            return list(self.args)
+        # TFX packs itself for the workers unless an image is named; local workers need neither.
+        flags = ["--runner=FnApiRunner", "--sdk_container_image=none", *self.args]
+        if self.num_workers > 1:
+            flags += [
+                "--direct_running_mode=multi_processing",
+                f"--direct_num_workers={self.num_workers}",
+                # A worker must import tfx first: tensorflow_data_validation 1.16 needs a module
+                # that only tfx puts in place.
+                "--beam_plugins=tfx",
+            ]
+        return flags
+
+
+class PipelineConfig(Settings):
+    """The settings of every stage."""
+
+    name: str = pydantic.Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    data: DataSettings = DataSettings()
+    label: LabelSettings
+    features: dict[str, Override] = pydantic.Field(default_factory=dict)
+    validation: ValidationSettings = ValidationSettings()
+    transform: TransformSettings = TransformSettings()
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    serving_check: ServingCheckSettings = ServingCheckSettings()
+    push: PushSettings = PushSettings()
+    beam: BeamSettings = BeamSettings()
+
+
+def find(name_or_path: str) -> Path:
+    """The file of a built-in configuration, or the file of one's own.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    looks_like_path = os.sep in name_or_path or name_or_path.endswith((".yaml", ".yml"))
+    path = Path(name_or_path) if looks_like_path else CONFIG_DIR / f"{name_or_path}.yaml"
+    if path.is_file():
+        return path
+    if looks_like_path:
+        raise ConfigError(f"There is no configuration file {path}.")
+    known = sorted(file.stem for file in CONFIG_DIR.glob("*.yaml"))
+    raise ConfigError(
+        f"There is no built-in configuration {name_or_path!r}. Built in: {', '.join(known)}."
+        f"{nearest(name_or_path, known)} A file of your own is given as a path ending in .yaml."
+    )
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The keys of a YAML file, its paths made absolute.
+
+    Raises:
+        ConfigError: it cannot be read, or is not a mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold keys and values, not a {type(values).__name__}.")
+    for section, key in (("data", "path"), ("validation", "schema_path"), ("push", "directory")):
+        value = values.get(section)
+        if isinstance(value, dict) and isinstance(value.get(key), str):
+            value[key] = _absolute(value[key], path.parent)
+    return values
+
+
+def _absolute(path: str, base: Path) -> str:
+    return path if path.startswith("builtin:") else str((base / path).resolve())
+
+
+def override(values: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """`values` with each `section.key=value` applied; the value is read as YAML.
+
+    Raises:
+        ConfigError: an assignment has no `=`, or its value is not YAML.
+    """
+    result = dict(values)
+    for assignment in assignments:
+        dotted, separator, text = assignment.partition("=")
+        if not separator or not dotted:
+            raise ConfigError(f"--set {assignment}: write it as section.key=value.")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {assignment}: {text!r} is not YAML.") from error
+        *sections, key = dotted.split(".")
+        target = result
+        for section in sections:
+            inner = target.get(section)
+            target[section] = dict(inner) if isinstance(inner, dict) else {}
+            target = target[section]
+        target[key] = value
+    return result
+
+
+def validate(values: Mapping[str, Any], origin: str) -> PipelineConfig:
+    """Checks all keys and values.
+
+    Args:
+        values: the keys of a YAML file with the overrides applied.
+        origin: where they came from, for the message.
+
+    Raises:
+        ConfigError: one line for each wrong key or value.
+    """
+    try:
+        return PipelineConfig.model_validate(values)
+    except pydantic.ValidationError as error:
+        lines = [_explain(problem) for problem in error.errors()]
+        raise ConfigError("\n".join(f"{origin}: {line}" for line in lines)) from error
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    location = [str(part) for part in problem["loc"]]
+    where = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        return f"{where} is not a key.{nearest(location[-1], _keys(location[:-1]))}"
+    if problem["type"] == "missing":
+        return f"{where} is missing."
+    reason = problem["msg"].removeprefix("Value error, ")
+    value = problem["input"]
+    shown = f" (it is {value!r})" if isinstance(value, str | int | float | bool) else ""
+    return f"{where or 'the configuration'}: {reason[0].lower()}{reason[1:]}{shown}."
+
+
+def _keys(location: Sequence[str]) -> list[str]:
+    """The keys known at a place of the configuration."""
+    model: Any = PipelineConfig
+    for part in location:
+        field = model.model_fields.get(part)
+        model = field.annotation if field is not None else None
+        if not (isinstance(model, type) and issubclass(model, pydantic.BaseModel)):
+            return []
+    return list(model.model_fields)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that choose and change a configuration."""
+    parser.add_argument(
+        "--config", metavar="NAME|PATH", help="a built-in configuration, or a YAML file (taxi)"
+    )
+    parser.add_argument(
+        "--data", metavar="PATH", help="a CSV or TFRecord file, or a folder of them"
+    )
+    parser.add_argument(
+        "--label",
+        metavar="COLUMN",
+        help="the column to predict; without --config, all else is inferred",
+    )
+    parser.add_argument(
+        "--set",
+        dest="assignments",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="change one key of the configuration; may be repeated",
+    )
+
+
+def from_arguments(args: argparse.Namespace) -> PipelineConfig:
+    """The configuration that the flags of `add_arguments` ask for.
+
+    `--data` and `--label` without `--config` need no file: everything else is inferred.
+
+    Raises:
+        ConfigError: one line for each thing that is wrong.
+    """
+    if args.config is None and args.label is not None:
+        if args.data is None:
+            raise ConfigError("--label without --config needs --data: which table has this column?")
+        values: dict[str, Any] = {"name": _name_of(args.data)}
+        origin = "the command line"
+    else:
+        path = find(args.config or DEFAULT)
+        values, origin = read(path), path.name
+    if args.data is not None:
+        values["data"] = {**values.get("data", {}), "path": _absolute(args.data, Path.cwd())}
+    if args.label is not None:
+        values["label"] = {"column": args.label}
+    return validate(override(values, args.assignments), origin)
+
+
+def _name_of(data: str) -> str:
+    """A pipeline name made of a file's name."""
+    words = re.findall(r"[a-z0-9]+", Path(data.removeprefix("builtin:")).name.split(".")[0].lower())
+    name = "_".join(words)[:60] or "table"
+    return name if name[0].isalpha() else f"t_{name}"

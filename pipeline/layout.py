@@ -1,0 +1,44 @@
+"""Where everything of a root lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders below one root, which several pipelines may share.
+
+    metadata.db                      ML Metadata: what happened
+    artifacts/<pipeline>/<node>/…    what the nodes wrote
+    serving/<pipeline>/<version>/    the pushed models, as TF Serving reads them
+    report/run.json                  the last run in numbers
+    logs/<run>.log                   what TensorFlow, Beam and TFX said
+    """
+
+    root: Path
+
+    @property
+    def metadata(self) -> Path:
+        """The SQLite file of ML Metadata."""
+        return self.root / "metadata.db"
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder of all artifacts."""
+        return self.root / "artifacts"
+
+    @property
+    def lock(self) -> Path:
+        """The file that a run holds locked."""
+        return self.root / ".lock"
+
+    @property
+    def report(self) -> Path:
+        """The last run in numbers."""
+        return self.root / "report" / "run.json"
+
+    def log(self, run_id: str) -> Path:
+        """The log file of a run."""
+        return self.root / "logs" / f"{run_id}.log"

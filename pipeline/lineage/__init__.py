@@ -1,0 +1,1 @@
+"""What happened, read back from ML Metadata: the store, frozen models, queries."""

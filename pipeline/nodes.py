@@ -1,0 +1,132 @@
+"""The nodes of the graph, in order, without TFX: what each reads and what decides its result.
+
+`pipeline.graph` builds the components of exactly these nodes; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.resolve import Resolved
+
+# Shared by the stages that read columns; an edit of one re-runs them.
+_COLUMNS = ("components/features.py", "components/settings.py")
+
+BASELINE = "BaselineResolver"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One node.
+
+    Attributes:
+        id: the component's id.
+        inputs: input key to (upstream node, its output key).
+        after: nodes that must have succeeded before, without passing data.
+        code: files and folders whose edit changes the result.
+        settings: the settings that change the result, as JSON values.
+        is_cacheable: false for a node that must look anew at each run.
+    """
+
+    id: str
+    inputs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    is_cacheable: bool = True
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The ids of all nodes that must finish first."""
+        return tuple(dict.fromkeys([source for source, _ in self.inputs.values()] + [*self.after]))
+
+
+def nodes(resolved: Resolved) -> tuple[Node, ...]:
+    """All nodes of the run, in an order that runs."""
+    config = resolved.config
+    spec = resolved.data_spec.model_dump(mode="json")
+    beam = {"beam": config.beam.pipeline_args()}
+    examples = ("ExampleGen", "examples")
+    statistics = ("StatisticsGen", "statistics")
+    schema = ("SchemaGen", "schema")
+    model = ("Trainer", "model")
+    schema_path = config.validation.schema_path
+    return (
+        Node(
+            id="ExampleGen",
+            code=("components/ingestion",),
+            settings={
+                **beam,
+                "data": config.data.model_dump(mode="json"),
+                "columns": dict(resolved.column_types),
+            },
+        ),
+        Node(id="StatisticsGen", inputs={"examples": examples}, settings=beam),
+        Node(id="SchemaGen", settings={"schema": _file_hash(schema_path), "path": schema_path})
+        if schema_path
+        else Node(id="SchemaGen", inputs={"statistics": statistics}),
+        Node(id="ExampleValidator", inputs={"statistics": statistics, "schema": schema}),
+        Node(
+            id="DataGate",
+            inputs={"statistics": statistics, "anomalies": ("ExampleValidator", "anomalies")},
+            code=("components/validation",),
+            settings={"validation": config.validation.model_dump(mode="json"), "spec": spec},
+        ),
+        Node(
+            id="Transform",
+            inputs={"examples": examples, "schema": schema},
+            after=("DataGate",),
+            code=("components/transform", *_COLUMNS),
+            settings={**beam, "transform": config.transform.model_dump(mode="json"), "spec": spec},
+        ),
+        Node(
+            id="Trainer",
+            inputs={
+                "examples": ("Transform", "transformed_examples"),
+                "transform_graph": ("Transform", "transform_graph"),
+                "schema": schema,
+            },
+            code=("components/training", *_COLUMNS),
+            settings={"training": config.training.model_dump(mode="json"), "spec": spec},
+        ),
+        Node(id=BASELINE, inputs={"candidate": model}, is_cacheable=False),
+        Node(
+            id="Evaluator",
+            inputs={
+                "examples": examples,
+                "model": model,
+                "baseline_model": (BASELINE, "model"),
+                "schema": schema,
+            },
+            code=("components/evaluation", *_COLUMNS),
+            settings={**beam, "evaluation": resolved.evaluation.model_dump(mode="json")},
+        ),
+        Node(
+            id="ServingCheck",
+            inputs={
+                "examples": examples,
+                "model": model,
+                "transform_graph": ("Transform", "transform_graph"),
+            },
+            code=("components/serving_check", "serving", *_COLUMNS),
+            settings={"serving_check": config.serving_check.model_dump(mode="json"), "spec": spec},
+        ),
+        Node(
+            id="Pusher",
+            inputs={
+                "model": model,
+                "model_blessing": ("Evaluator", "blessing"),
+                "infra_blessing": ("ServingCheck", "blessing"),
+            },
+            code=("components/pushing", "serving"),
+            settings={"push": config.push.model_dump(mode="json"), "name": config.name},
+        ),
+    )
+
+
+def _file_hash(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

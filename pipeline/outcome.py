@@ -1,0 +1,100 @@
+"""What came of a run: read from the artifacts, so a cached run ends as the run that made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from components.errors import ModelNotGoodEnough, ModelNotServable
+from pipeline.lineage.models import Artifact
+from pipeline.plan import Plan
+
+PUSHED, NOT_GOOD_ENOUGH, NOT_SERVABLE, UNFINISHED = (
+    "pushed",
+    "not good enough",
+    "not servable",
+    "unfinished",
+)
+_EXIT_CODES = {
+    PUSHED: 0,
+    NOT_GOOD_ENOUGH: ModelNotGoodEnough.exit_code,
+    NOT_SERVABLE: ModelNotServable.exit_code,
+    UNFINISHED: 0,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The decision on the model, its reason, and the numbers behind it.
+
+    Attributes:
+        decision: `pushed`, `not good enough`, `not servable`, or `unfinished` when the run was
+            asked to end before.
+        reason: in words.
+        pushed_to: the folder of the pushed version; empty when nothing was pushed.
+        candidate: metric name to value, over all examples of the eval split.
+        baseline: the same of the model before; empty when there was none.
+        num_rows: split name to rows.
+        warnings: what the gate let pass.
+    """
+
+    decision: str
+    reason: str
+    pushed_to: str
+    candidate: Mapping[str, float]
+    baseline: Mapping[str, float]
+    num_rows: Mapping[str, int]
+    warnings: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code."""
+        return _EXIT_CODES[self.decision]
+
+
+def read_outcome(plan: Plan) -> Outcome:
+    """Reads the outcome from the results that the plan would use.
+
+    Args:
+        plan: made after the run, so that every finished node is cached in it.
+    """
+    examples = _output(plan, "ExampleGen", "examples")
+    gate = _output(plan, "DataGate", "blessing")
+    evaluation = _output(plan, "Evaluator", "evaluation")
+    decision, reason, pushed_to = _decision(plan)
+    return Outcome(
+        decision=decision,
+        reason=reason,
+        pushed_to=pushed_to,
+        candidate=_json(evaluation, "candidate_metrics"),
+        baseline=_json(evaluation, "baseline_metrics"),
+        num_rows={
+            split: int(examples.properties[f"num_rows_{split}"])
+            for split in ("train", "eval")
+            if examples is not None and f"num_rows_{split}" in examples.properties
+        },
+        warnings=tuple(json.loads(gate.text("warnings") or "[]")) if gate else (),
+    )
+
+
+def _decision(plan: Plan) -> tuple[str, str, str]:
+    blessing = _output(plan, "Evaluator", "blessing")
+    if blessing is not None and blessing.properties.get("blessed") != 1:
+        return NOT_GOOD_ENOUGH, blessing.text("reason"), ""
+    servable = _output(plan, "ServingCheck", "blessing")
+    if servable is not None and servable.properties.get("blessed") != 1:
+        return NOT_SERVABLE, servable.text("reason"), ""
+    pushed = _output(plan, "Pusher", "pushed_model")
+    if pushed is None or blessing is None:
+        return UNFINISHED, "the run ended before the model was pushed", ""
+    return PUSHED, blessing.text("reason"), pushed.text("pushed_destination")
+
+
+def _output(plan: Plan, node: str, key: str) -> Artifact | None:
+    earlier = plan.step(node).earlier
+    return earlier.output(key) if earlier is not None else None
+
+
+def _json(artifact: Artifact | None, name: str) -> dict[str, float]:
+    return json.loads(artifact.text(name) or "{}") if artifact is not None else {}

@@ -1,0 +1,150 @@
+"""Completes a configuration with what the data says: the columns, the label, the thresholds.
+
+Reads the data once, without TensorFlow. What it inferred is told to the user, line by line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.errors import ConfigError, nearest
+from components.evaluation.settings import METRICS, EvaluationSettings, Threshold
+from components.features import DataSpec, Label
+from components.ingestion import profile, schema_spec, sources, spec
+from pipeline.config import PipelineConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """A configuration, and what the data adds to it.
+
+    Attributes:
+        config: the configuration.
+        source: the data's files and their content hash.
+        column_types: column to its type in the tf.Example.
+        data_spec: the columns and the label.
+        evaluation: the evaluation's settings, thresholds included.
+        num_rows: rows read.
+        notes: what was inferred, a line each.
+    """
+
+    config: PipelineConfig
+    source: sources.Source
+    column_types: Mapping[str, str]
+    data_spec: DataSpec
+    evaluation: EvaluationSettings
+    num_rows: int
+    notes: tuple[str, ...]
+
+
+def resolve(config: PipelineConfig) -> Resolved:
+    """Reads the data once and completes the configuration with it.
+
+    Raises:
+        ConfigError: a path, a column or a slice that is named does not exist.
+        DataRejected: the data cannot be read, or nothing can be learned from its label.
+    """
+    source = sources.resolve(config.data)
+    label = config.label
+    found = profile.profile(source, None if label.ratio_to else label.column)
+    for key, column in (("label.column", label.column), ("label.ratio_to", label.ratio_to)):
+        if column is not None:
+            _check_column(key, column, found)
+    schema_path = config.validation.schema_path
+    schema = schema_spec.read_schema(Path(schema_path)) if schema_path else None
+    inference = _infer(config, found, schema)
+    contract = schema_spec.schema_types(schema) if schema is not None else None
+    data_spec = inference.spec
+    evaluation = _with_thresholds(config.evaluation, data_spec, found)
+    for group in config.evaluation.slices:
+        for column in group:
+            _check_column("evaluation.slices", column, found)
+    return Resolved(
+        config=config,
+        source=source,
+        column_types=profile.column_types(found, contract),
+        data_spec=data_spec,
+        evaluation=evaluation,
+        num_rows=found.num_rows,
+        notes=_notes(config, inference, evaluation, is_inferred=schema is None),
+    )
+
+
+def _check_column(key: str, column: str, found: profile.Profile) -> None:
+    names = [item.name for item in found.columns]
+    if column not in names:
+        raise ConfigError(
+            f"{key}: the data has no column {column!r}.{nearest(column, names)} "
+            f"Its columns: {', '.join(names[:30])}{' …' if len(names) > 30 else ''}."
+        )
+
+
+def _infer(
+    config: PipelineConfig, found: profile.Profile, schema: schema_pb2.Schema | None
+) -> spec.Inference:
+    label = config.label
+    if label.ratio_to is None:
+        inferred = spec.infer_data_spec(found, label.column, config.features, label.problem)
+        if schema is None:
+            return inferred
+        chosen = inferred.spec.label
+    elif schema is None:
+        raise ConfigError(
+            "label.ratio_to: a derived label needs a curated schema (validation.schema_path), which "
+            "says what is known only after the fact and must not be an input."
+        )
+    else:
+        chosen = Label(
+            column=label.column,
+            dtype="float",
+            problem="binary",
+            classes=label.classes,
+            ratio_to=label.ratio_to,
+            above=label.above,
+        )
+    return schema_spec.spec_from_schema(schema, chosen, config.features, profile=found)
+
+
+def _with_thresholds(
+    settings: EvaluationSettings, data_spec: DataSpec, found: profile.Profile
+) -> EvaluationSettings:
+    """Adds, where none are set, the thresholds that a constant prediction just misses."""
+    if settings.thresholds:
+        return settings
+    label = data_spec.label
+    if label.problem == "binary":
+        thresholds = {"auc": Threshold(min=0.55, max_loss=0.02)}
+    elif label.problem == "multiclass":
+        counts = [count for _, count in found.label_counts or ()]
+        share = max(counts) / sum(counts) if counts else 1 / len(label.classes)
+        thresholds = {"accuracy": Threshold(min=round(share, 4), max_loss=0.02)}
+    else:
+        std = found.column(label.column).std or 0.0
+        thresholds = {"rmse": Threshold(max=std, max_loss=0.05 * std)}
+    assert thresholds.keys() <= METRICS[label.problem].keys()
+    return settings.model_copy(update={"thresholds": thresholds})
+
+
+def _notes(
+    config: PipelineConfig,
+    inference: spec.Inference,
+    evaluation: EvaluationSettings,
+    *,
+    is_inferred: bool,
+) -> tuple[str, ...]:
+    """What was decided for the user; nothing where the configuration says it all."""
+    if not is_inferred:
+        return ()
+    bounds = []
+    for name, threshold in evaluation.thresholds.items():
+        if threshold.min is not None:
+            bounds.append(f"{name} at least {threshold.min:.4g}")
+        if threshold.max is not None:
+            bounds.append(f"{name} at most {threshold.max:.4g}")
+    if config.evaluation.thresholds:
+        return inference.explanation
+    return (*inference.explanation, f"a model is pushed with {' and '.join(bounds)}")

@@ -1,0 +1,206 @@
+"""Runs the pipeline on this machine: from a table to a validated, pushed, versioned model.
+
+exit codes:
+  0    the model was pushed, or there was nothing to do
+  1    a node failed; the log says why
+  2    a flag, the configuration or a path is wrong
+  3    the data broke its contract; nothing was trained
+  4    the model is not good enough; nothing was pushed
+  5    the model cannot be served; nothing was pushed
+  6    another run is using this root
+  130  interrupted; the same command continues
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import filelock
+from rich.console import Console
+
+from components import progress as node_progress
+from components.errors import Interrupted, NodeFailed, RootBusy, WaybillError
+from pipeline import config as configuration
+from pipeline import recovery
+from pipeline.layout import Layout
+from pipeline.lineage.store import LineageStore
+from pipeline.logs import capture
+from pipeline.nodes import Node, nodes
+from pipeline.outcome import read_outcome
+from pipeline.plan import Plan, make_plan
+from pipeline.progress import Display
+from pipeline.resolve import Resolved, resolve
+from pipeline.summary import print_plan, print_summary, write_report
+
+DEFAULT_ROOT = "output"
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m pipeline.run_local`."""
+    assert __doc__ is not None
+    description, _, epilog = __doc__.partition("\n\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.run_local",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    configuration.add_arguments(parser)
+    parser.add_argument(
+        "--root", default=DEFAULT_ROOT, metavar="DIR", help="where everything is written (output)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="use no earlier result")
+    parser.add_argument(
+        "--from", dest="from_node", metavar="NODE", help="run NODE and what follows"
+    )
+    parser.add_argument("--to", dest="to_node", metavar="NODE", help="end after NODE")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and run nothing")
+    volume = parser.add_mutually_exclusive_group()
+    volume.add_argument("-v", "--verbose", action="store_true", help="show what the libraries log")
+    volume.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    return parser
+
+
+@dataclass
+class Run:
+    """One call of the command: what was asked, and what is known so far."""
+
+    args: argparse.Namespace
+    console: Console
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        """Reads the configuration and the data."""
+        self.resolved: Resolved = resolve(configuration.from_arguments(self.args))
+        self.layout = Layout(Path(self.args.root).resolve())
+        self.nodes: tuple[Node, ...] = nodes(self.resolved)
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+        self.run_id = f"{self.resolved.config.name}-{now}-{secrets.token_hex(2)}"
+
+    def plan(self, *, as_asked: bool = True) -> Plan:
+        """Compares the nodes with the history.
+
+        Args:
+            as_asked: whether --fresh, --from and --to count.
+        """
+        store = LineageStore(self.layout.metadata)
+        name = self.resolved.config.name
+        return make_plan(
+            self.nodes,
+            lambda node: store.executions(name, node),
+            content_hash=self.resolved.source.content_hash,
+            exists=lambda uri: Path(uri).exists(),
+            fresh=self.args.fresh and as_asked,
+            from_node=self.args.from_node if as_asked else None,
+            to_node=self.args.to_node if as_asked else None,
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code."""
+    args = make_parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        return _main(args)
+    except WaybillError as error:
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return Interrupted.exit_code
+
+
+def _main(args: argparse.Namespace) -> int:
+    console = Console(quiet=args.quiet)
+    run = Run(args, console)
+    for note in run.resolved.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    if args.dry_run:
+        print_plan(console, run.plan())
+        return 0
+    with _lock(run.layout):
+        killed = recovery.close_unfinished(
+            run.layout.metadata, run.layout.artifacts, "the process was killed"
+        )
+        if killed:
+            console.print(f"An earlier run was killed in {', '.join(killed)}: continuing.")
+        plan = run.plan()
+        seconds = _execute(run, plan) if plan.has_work else {}
+        outcome = read_outcome(run.plan(as_asked=False))
+        write_report(run.layout.report, run.run_id, plan, outcome, seconds)
+    if not plan.has_work:
+        console.print("Nothing changed since the last run: nothing to do.")
+    print_summary(console, plan, outcome, seconds, time.monotonic() - run.started)
+    if plan.has_work and not args.verbose:
+        log = run.layout.log(run.run_id)
+        console.print(f"log       {log}", markup=False, highlight=False, soft_wrap=True)
+    return outcome.exit_code
+
+
+def _execute(run: Run, plan: Plan) -> dict[str, float]:
+    """Runs the plan; returns the seconds that each node took."""
+    log = run.layout.log(run.run_id)
+    with capture(log, is_verbose=run.args.verbose) as console:
+        display = Display(plan, console, is_quiet=run.args.quiet)
+        try:
+            with display, node_progress.listen(display.on_report):
+                # TensorFlow and TFX take seconds to import: only now is it sure they are needed.
+                from pipeline.graph import create_pipeline
+                from pipeline.runners import local
+
+                pipeline = create_pipeline(run.resolved, run.layout)
+                local.run(local.compile_pipeline(pipeline, plan, run.run_id), plan, display.on_node)
+        except KeyboardInterrupt:
+            _abandon(run, console)
+        except NodeFailed as error:
+            raise NodeFailed(f"{error}\nThe log is {log}.") from error
+    return display.seconds
+
+
+def _abandon(run: Run, console: Console) -> NoReturn:
+    """Ends an interrupted run at once: its threads may be deep in C++ and cannot be stopped."""
+    recovery.close_unfinished(run.layout.metadata, run.layout.artifacts, "interrupted")
+    console.print("Interrupted. The same command continues where this run stopped.")
+    console.file.flush()
+    os._exit(Interrupted.exit_code)
+
+
+@contextlib.contextmanager
+def _lock(layout: Layout) -> Iterator[None]:
+    """Holds the root for this run; the system frees it when the process dies.
+
+    Raises:
+        RootBusy: another run holds it.
+    """
+    try:
+        layout.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise configuration.ConfigError(
+            f"--root {layout.root}: cannot be made: {error.strerror}."
+        ) from error
+    lock = filelock.FileLock(layout.lock, blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise RootBusy(
+            f"Another run is using {layout.root}. Wait for its end, or use another --root."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

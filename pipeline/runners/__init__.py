@@ -1,0 +1,1 @@
+"""Runners: each only schedules "run this node of the compiled pipeline"."""

@@ -1,0 +1,1 @@
+"""Publishing and serving of models: no tfx, and TensorFlow only as its C library."""

@@ -1,0 +1,261 @@
+"""Loads and runs a SavedModel with TensorFlow's C library alone, as TF Serving does.
+
+`TF_LoadSessionFromSavedModel` is the loader TF Serving uses: graph, variables and tables come from
+the SavedModel's own files, and no Python code of the model's author or of TensorFlow takes part.
+The library is the one inside the installed `tensorflow` wheel, loaded through `ctypes`: a process
+that needs nothing else starts in half a second, where `import tensorflow` takes several.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import importlib.util
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from serving.errors import ModelError
+from serving.signatures import Signature, TensorRef, read_signatures
+
+SERVE_TAG = b"serve"
+LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_cc.2.dylib")
+
+_STRING = 7
+_STRING_BYTES = 24  # sizeof(TF_TString), part of TensorFlow's C ABI
+_NUMBERS: Mapping[int, Any] = {
+    1: ctypes.c_float,
+    2: ctypes.c_double,
+    3: ctypes.c_int32,
+    9: ctypes.c_int64,
+    10: ctypes.c_bool,
+}
+_POINTER_RESULTS = (
+    "TF_NewStatus",
+    "TF_NewGraph",
+    "TF_NewBuffer",
+    "TF_NewSessionOptions",
+    "TF_LoadSessionFromSavedModel",
+    "TF_GraphOperationByName",
+    "TF_AllocateTensor",
+    "TF_TensorData",
+    "TF_StringGetDataPointer",
+)
+
+
+class _Buffer(ctypes.Structure):
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("length", ctypes.c_size_t),
+        ("deallocator", ctypes.c_void_p),
+    )
+
+
+class _Output(ctypes.Structure):
+    _fields_ = (("operation", ctypes.c_void_p), ("index", ctypes.c_int))
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """A tensor as plain Python values.
+
+    `values` holds float, int, bool or bytes, in row-major order.
+    """
+
+    shape: tuple[int, ...]
+    values: list[Any]
+
+    def rows(self) -> list[list[Any]]:
+        """The values by their first dimension, everything behind it flattened."""
+        if not self.shape:
+            return [self.values]
+        width = math.prod(self.shape[1:])
+        return [self.values[i * width : (i + 1) * width] for i in range(self.shape[0])]
+
+
+def find_library() -> Path:
+    """The C library of the installed TensorFlow, found without importing it.
+
+    Raises:
+        ModelError: TensorFlow is not installed, or its wheel lacks the library.
+    """
+    spec = importlib.util.find_spec("tensorflow")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for name in LIBRARIES:
+            if (library := Path(folder) / name).is_file():
+                return library
+    raise ModelError(
+        f"Found none of {', '.join(LIBRARIES)} in an installed 'tensorflow'. "
+        "Install the versions named in requirements.lock."
+    )
+
+
+class SavedModel:
+    """A loaded SavedModel; it answers requests until the process ends.
+
+    Attributes:
+        signatures: what the model can be asked, by name.
+    """
+
+    def __init__(self, path: Path, *, library: Path | None = None) -> None:
+        """Loads graph, variables and tables into a session.
+
+        Args:
+            path: the folder that holds `saved_model.pb`.
+            library: TensorFlow's C library; searched in the installed package by default.
+
+        Raises:
+            ModelError: the library or the model does not load.
+        """
+        self._tf = _load_library(library or find_library())
+        self._status = self._tf.TF_NewStatus()
+        self._graph = self._tf.TF_NewGraph()
+        meta = self._tf.TF_NewBuffer()
+        tags = (ctypes.c_char_p * 1)(SERVE_TAG)
+        self._session = self._tf.TF_LoadSessionFromSavedModel(
+            self._tf.TF_NewSessionOptions(),
+            None,
+            str(path).encode(),
+            tags,
+            1,
+            self._graph,
+            meta,
+            self._status,
+        )
+        self._raise_on_error(f"{path} does not load")
+        view = _Buffer.from_address(meta)
+        self.signatures: Mapping[str, Signature] = read_signatures(
+            ctypes.string_at(view.data, view.length)
+        )
+        self._tf.TF_DeleteBuffer(meta)
+
+    def predict(self, examples: Sequence[bytes], *, signature: str) -> dict[str, Tensor]:
+        """Sends one batch of serialized tf.Examples through a signature.
+
+        Args:
+            examples: the serialized tf.Examples, one a row.
+            signature: a signature with one input, of strings.
+
+        Returns:
+            Every output of the signature by its name.
+
+        Raises:
+            ModelError: no such signature, not of that form, or the model fails on the batch.
+        """
+        asked = self._find(signature)
+        (source,) = asked.inputs.values()
+        batch = self._string_tensor(examples)
+        results = (ctypes.c_void_p * len(asked.outputs))()
+        try:
+            self._tf.TF_SessionRun(
+                self._session,
+                None,
+                (_Output * 1)(self._output(source)),
+                (ctypes.c_void_p * 1)(batch),
+                1,
+                (_Output * len(asked.outputs))(*map(self._output, asked.outputs.values())),
+                results,
+                len(asked.outputs),
+                None,
+                0,
+                None,
+                self._status,
+            )
+            self._raise_on_error(f"signature '{signature}' fails on {len(examples)} row(s)")
+            return {
+                name: self._read(ctypes.c_void_p(tensor))
+                for name, tensor in zip(asked.outputs, results, strict=True)
+            }
+        finally:
+            for tensor in (batch, *filter(None, results)):
+                self._tf.TF_DeleteTensor(ctypes.c_void_p(tensor))
+
+    def _find(self, name: str) -> Signature:
+        if name not in self.signatures:
+            known = ", ".join(sorted(self.signatures)) or "none"
+            raise ModelError(f"the model has no signature '{name}'; it has: {known}")
+        found = self.signatures[name]
+        if [ref.dtype for ref in found.inputs.values()] != [_STRING]:
+            raise ModelError(
+                f"signature '{name}' takes {', '.join(found.inputs)}; expected one input, "
+                "serialized tf.Examples"
+            )
+        return found
+
+    def _output(self, ref: TensorRef) -> _Output:
+        operation, _, index = ref.name.partition(":")
+        found = self._tf.TF_GraphOperationByName(self._graph, operation.encode())
+        if not found:
+            raise ModelError(f"the graph has no operation '{operation}', named by a signature")
+        return _Output(found, int(index or 0))
+
+    def _string_tensor(self, rows: Sequence[bytes]) -> int:
+        """A string tensor that refers to `rows`, which must outlive it."""
+        dims = (ctypes.c_int64 * 1)(len(rows))
+        tensor: int = self._tf.TF_AllocateTensor(_STRING, dims, 1, len(rows) * _STRING_BYTES)
+        start = self._tf.TF_TensorData(ctypes.c_void_p(tensor))
+        for i, row in enumerate(rows):
+            cell = ctypes.c_void_p(start + i * _STRING_BYTES)
+            self._tf.TF_StringInit(cell)
+            self._tf.TF_StringAssignView(cell, row, len(row))
+        return tensor
+
+    def _read(self, tensor: ctypes.c_void_p) -> Tensor:
+        shape = tuple(self._tf.TF_Dim(tensor, i) for i in range(self._tf.TF_NumDims(tensor)))
+        size = math.prod(shape)
+        dtype = self._tf.TF_TensorType(tensor)
+        start = self._tf.TF_TensorData(tensor)
+        if dtype == _STRING:
+            cells = [ctypes.c_void_p(start + i * _STRING_BYTES) for i in range(size)]
+            return Tensor(shape, [self._read_string(cell) for cell in cells])
+        if dtype not in _NUMBERS:
+            raise ModelError(f"an output has TensorFlow's type {dtype}; a server cannot answer it")
+        return Tensor(shape, list((_NUMBERS[dtype] * size).from_address(start)) if size else [])
+
+    def _read_string(self, cell: ctypes.c_void_p) -> bytes:
+        return ctypes.string_at(
+            self._tf.TF_StringGetDataPointer(cell), self._tf.TF_StringGetSize(cell)
+        )
+
+    def _raise_on_error(self, what: str) -> None:
+        if self._tf.TF_GetCode(self._status):
+            # What follows the first line are TensorFlow's lists of kernels and nodes.
+            message = self._tf.TF_Message(self._status).decode(errors="replace")
+            raise ModelError(f"{what}: {message.strip().partition(chr(10))[0]}")
+
+
+def _load_library(path: Path) -> Any:
+    """Loads the library and declares every function whose default types would be wrong."""
+    try:
+        tf: Any = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise ModelError(f"TensorFlow's library does not load: {error}") from error
+    pointer, size = ctypes.c_void_p, ctypes.c_size_t
+    for name in _POINTER_RESULTS:
+        getattr(tf, name).restype = pointer
+    tf.TF_Message.restype = ctypes.c_char_p
+    tf.TF_Dim.restype = ctypes.c_int64
+    tf.TF_StringGetSize.restype = size
+    for name in ("TF_GetCode", "TF_Message", "TF_NumDims", "TF_TensorType", "TF_TensorData"):
+        getattr(tf, name).argtypes = (pointer,)
+    for name in ("TF_DeleteTensor", "TF_DeleteBuffer", "TF_StringInit"):
+        getattr(tf, name).argtypes = (pointer,)
+        getattr(tf, name).restype = None
+    tf.TF_Dim.argtypes = (pointer, ctypes.c_int)
+    tf.TF_StringGetSize.argtypes = tf.TF_StringGetDataPointer.argtypes = (pointer,)
+    tf.TF_StringAssignView.argtypes = (pointer, ctypes.c_char_p, size)
+    tf.TF_GraphOperationByName.argtypes = (pointer, ctypes.c_char_p)
+    tf.TF_AllocateTensor.argtypes = (ctypes.c_int, pointer, ctypes.c_int, size)
+    tf.TF_LoadSessionFromSavedModel.argtypes = (
+        *(pointer, pointer, ctypes.c_char_p, pointer),
+        *(ctypes.c_int, pointer, pointer, pointer),
+    )
+    tf.TF_SessionRun.argtypes = (
+        *(pointer, pointer),
+        *(pointer, pointer, ctypes.c_int),
+        *(pointer, pointer, ctypes.c_int),
+        *(pointer, ctypes.c_int, pointer, pointer),
+    )
+    tf.TF_SessionRun.restype = None
+    return tf

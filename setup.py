@@ -1,0 +1,5 @@
+"""For tools that run setup.py themselves, such as Beam's --setup_file; see pyproject.toml."""
+
+import setuptools
+
+setuptools.setup()

@@ -1,0 +1,188 @@
+"""SavedModels run by TensorFlow's C library."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from serving.errors import ModelError
+from serving.runtime import SavedModel, Tensor, find_library
+from serving.signatures import Signature, TensorRef, read_signatures
+
+ROOT = Path(__file__).parents[3]
+
+
+class Model(tf.Module):
+    def __init__(self, vocabulary: str) -> None:
+        super().__init__()
+        self._weight = tf.Variable(2.0)
+        words = tf.lookup.TextFileInitializer(
+            vocabulary,
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        )
+        self._ids = tf.lookup.StaticHashTable(words, default_value=-1)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def describe(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        length = tf.strings.length(examples)
+        return {
+            "float": self._weight * tf.cast(length, tf.float32),
+            "double": tf.cast(length, tf.float64) / 3,
+            "int32": length,
+            "int64": self._ids.lookup(examples),
+            "bool": length > 2,
+            "text": tf.strings.join([examples, examples]),
+            "matrix": tf.stack([length, length + 1, length + 2], 1),
+            "scalar": tf.reduce_sum(length),
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def parse(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def half(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"half": tf.cast(tf.strings.length(examples), tf.float16)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="numbers")])
+    def numbers(self, numbers: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"doubled": self._weight * numbers}
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runtime")
+    vocabulary = folder / "vocabulary"
+    vocabulary.write_text("ab\nc\n")
+    model = Model(str(vocabulary))
+    signatures = {name: getattr(model, name) for name in ("describe", "parse", "half", "numbers")}
+    tf.saved_model.save(model, str(folder / "model"), signatures=signatures)
+    vocabulary.unlink()
+    return folder / "model"
+
+
+@pytest.fixture(scope="module")
+def model(model_dir: Path) -> SavedModel:
+    return SavedModel(model_dir)
+
+
+def test_every_type_and_shape_is_read(model: SavedModel) -> None:
+    assert model.predict([b"ab", b"a\x00b\xff"], signature="describe") == {
+        "float": Tensor((2,), [4.0, 8.0]),
+        "double": Tensor((2,), [2 / 3, 4 / 3]),
+        "int32": Tensor((2,), [2, 4]),
+        "int64": Tensor((2,), [0, -1]),
+        "bool": Tensor((2,), [False, True]),
+        "text": Tensor((2,), [b"abab", b"a\x00b\xffa\x00b\xff"]),
+        "matrix": Tensor((2, 3), [2, 3, 4, 4, 5, 6]),
+        "scalar": Tensor((), [6]),
+    }
+
+
+def test_empty_batch_has_empty_answers(model: SavedModel) -> None:
+    answers = model.predict([], signature="describe")
+    assert answers["float"] == Tensor((0,), [])
+    assert answers["matrix"] == Tensor((0, 3), [])
+
+
+def test_long_strings_pass_whole(model: SavedModel) -> None:
+    row = bytes(range(256)) * 1000
+    assert model.predict([row], signature="describe")["text"].values == [row + row]
+
+
+def test_rows_keep_the_first_dimension() -> None:
+    assert Tensor((2, 1, 2), [1, 2, 3, 4]).rows() == [[1, 2], [3, 4]]
+    assert Tensor((2,), [b"a", b"b"]).rows() == [[b"a"], [b"b"]]
+    assert Tensor((), [1]).rows() == [[1]]
+
+
+def test_model_answers_after_a_request_that_failed(model: SavedModel) -> None:
+    with pytest.raises(ModelError, match=r"signature 'parse' fails on 1 row\(s\): Could not parse"):
+        model.predict([b"\xff\xff"], signature="parse")
+    with pytest.raises(ModelError, match="Feature: x .*is required but could not be found"):
+        model.predict([b""], signature="parse")
+    assert model.predict([b"abc"], signature="describe")["int32"].values == [3]
+
+
+def test_signatures_are_those_tensorflow_reads(model: SavedModel, model_dir: Path) -> None:
+    saved = saved_model_pb2.SavedModel.FromString((model_dir / "saved_model.pb").read_bytes())
+    expected = {
+        name: Signature(
+            {key: TensorRef(info.name, info.dtype) for key, info in definition.inputs.items()},
+            {key: TensorRef(info.name, info.dtype) for key, info in definition.outputs.items()},
+        )
+        for name, definition in saved.meta_graphs[0].signature_def.items()
+        if not name.startswith("__")
+    }
+    assert model.signatures == expected
+    assert read_signatures(saved.meta_graphs[0].SerializeToString()) == expected
+
+
+def test_unknown_signature_is_named_with_the_known_ones(model: SavedModel) -> None:
+    with pytest.raises(
+        ModelError, match="no signature 'x'; it has: describe, half, numbers, parse"
+    ):
+        model.predict([b""], signature="x")
+
+
+def test_signature_that_takes_no_examples_is_named(model: SavedModel) -> None:
+    with pytest.raises(ModelError, match="signature 'numbers' takes numbers; expected one input"):
+        model.predict([b""], signature="numbers")
+
+
+def test_output_of_a_type_without_a_python_value_is_named(model: SavedModel) -> None:
+    with pytest.raises(ModelError, match="an output has TensorFlow's type 19"):
+        model.predict([b""], signature="half")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda model: (model / "saved_model.pb").unlink(),
+        lambda model: (model / "saved_model.pb").write_bytes(b"\x00damaged"),
+        lambda model: (model / "variables" / "variables.index").unlink(),
+        lambda model: next(model.glob("assets/*")).unlink(),
+    ],
+)
+def test_damaged_model_does_not_load(
+    model_dir: Path, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    copy = tmp_path / "model"
+    shutil.copytree(model_dir, copy)
+    damage(copy)
+    with pytest.raises(ModelError, match=f"{copy} does not load: "):
+        SavedModel(copy)
+
+
+def test_library_that_is_none_is_named(tmp_path: Path) -> None:
+    library = tmp_path / "lib.so"
+    library.write_bytes(b"text")
+    with pytest.raises(ModelError, match=f"TensorFlow's library does not load: {library}"):
+        SavedModel(tmp_path, library=library)
+
+
+def test_process_without_site_packages_serves_the_model(model_dir: Path) -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path; from serving.runtime import SavedModel\n"
+        "model = SavedModel(Path(sys.argv[2]), library=Path(sys.argv[3]))\n"
+        "print(model.predict([b'abc'], signature='describe')['float'].values)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, ROOT, model_dir, find_library()],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={},
+    )
+    assert done.stdout == "[6.0]\n"
