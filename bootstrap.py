@@ -57,12 +57,11 @@ def unsupported_platform(system: str, machine: str, release: tuple, python: tupl
     """Says why there are no wheels for this machine, or nothing.
 
     Args:
-        system: `platform.system()`.
-        machine: `platform.machine()`.
+        system: such as `Linux`.
+        machine: such as `x86_64`.
         release: the version of glibc on Linux (empty for another C library) or of macOS.
         python: major and minor version of the interpreter.
     """
-    found = f"{system} {machine}"
     if (system, machine) == ("Darwin", "arm64"):
         needed, name = (12, 0), "macOS"
     elif (system, machine) == ("Linux", "x86_64"):
@@ -70,8 +69,8 @@ def unsupported_platform(system: str, machine: str, release: tuple, python: tupl
         needed, name = (2, 28) if python == (3, 11) else (2, 39), "glibc"
     else:
         return (
-            f"Waybill's stack has no packages for {found}. It runs on Linux x86_64 (glibc 2.28 or "
-            "newer) and on macOS arm64 (12 or newer)."
+            f"Waybill's stack has no packages for {system} {machine}. It runs on Linux x86_64 "
+            "(glibc 2.28 or newer) and on macOS arm64 (12 or newer)."
         )
     if tuple(release) >= needed:
         return ""
@@ -114,11 +113,7 @@ def is_ready(venv: pathlib.Path, expected: str) -> bool:
 
 
 def entries_of(lock: str, names: tuple) -> str:
-    """Returns the entries of `names` in the text of a lock, hashes included.
-
-    Raises:
-        SetUpError: the lock lacks one of them.
-    """
+    """Returns the entries of `names` in the text of a lock, hashes included."""
     found = {}
     for entry in re.split(r"\n(?=[A-Za-z0-9])", lock):
         found[re.split(r"[^A-Za-z0-9._-]", entry)[0].split("==")[0]] = entry
@@ -142,16 +137,14 @@ def clean_environment(environ: dict) -> dict:
 
 
 def with_registry_of_pip(environ: dict, pip_config: str) -> dict:
-    """Adds the registry that pip is configured for, in the words of uv, which ignores pip's.
+    """Adds the registry that pip is configured for, in the words of uv, unless `environ` names one.
 
-    Args:
-        environ: what it says already wins.
-        pip_config: the output of `pip config list`: lines such as `global.cert='/etc/ca.pem'`.
+    `pip_config` is what `pip config list` prints: lines such as `global.cert='/etc/ca.pem'`.
     """
     told = {}
     for line in pip_config.splitlines():
         key, _, value = line.partition("=")
-        told[key.rpartition(".")[2]] = str(ast.literal_eval(value)) if value else ""
+        told[key.rpartition(".")[2]] = " ".join(ast.literal_eval(value).split()) if value else ""
     result = dict(environ)
     if "UV_INDEX_URL" not in environ and told.get("index-url"):
         result.setdefault("UV_DEFAULT_INDEX", told["index-url"])
@@ -173,11 +166,7 @@ def environment_of_uv(python: object) -> dict:
 
 
 def run(command: list, what: str, **options: object) -> None:
-    """Runs one step of the set-up.
-
-    Raises:
-        SetUpError: the command could not be started or failed.
-    """
+    """Runs one step of the set-up; a failing one is a `SetUpError`."""
     command = [str(word) for word in command]
     try:
         # In a session of its own Ctrl-C reaches only this process, and the step ends without noise.
@@ -208,11 +197,7 @@ def say(text: str) -> None:
 
 
 def set_up(root: pathlib.Path) -> None:
-    """Brings `root/.venv` to what `root/requirements.lock` says, unless it is there already.
-
-    Raises:
-        SetUpError: a file is missing, or a step failed; the next call starts over.
-    """
+    """Brings `root/.venv` to what `root/requirements.lock` says, unless it is there already."""
     venv, lock = root / ".venv", root / "requirements.lock"
     if not lock.is_file():
         raise SetUpError("requirements.lock is missing. Restore it: git checkout requirements.lock")
@@ -222,22 +207,20 @@ def set_up(root: pathlib.Path) -> None:
     with only_one(root / ".venv.lock") as handle:
         if not is_ready(venv, expected):
             # Steps that outlive a killed parent keep the lock through the inherited handle.
-            install(venv, lock, {"pass_fds": (handle.fileno(),), "cwd": str(root)})
             partial = venv / (STAMP + ".partial")
+            with contextlib.suppress(FileNotFoundError):
+                (venv / STAMP).unlink()
+            install(venv, lock, {"pass_fds": (handle.fileno(),), "cwd": str(root)})
             partial.write_text(expected)
             partial.replace(venv / STAMP)
             say("Set-up finished.")
 
 
 def install(venv: pathlib.Path, lock: pathlib.Path, options: dict) -> None:
-    """Makes `venv` anew and installs everything in `lock` into it, bytecode included.
-
-    Args:
-        venv: removed first if it exists.
-        lock: a requirements file with hashes.
-        options: how `subprocess` is to run the steps.
-    """
+    """Makes `venv` anew and installs everything in `lock` into it, bytecode included."""
     base = getattr(sys, "_base_executable", None) or sys.executable
+    if pathlib.Path(base).parent == venv / "bin":  # left by a set-up that was interrupted early
+        base = os.path.realpath(base)
     version = platform.python_version()
     if importlib.util.find_spec("ensurepip") is None:
         raise SetUpError(
@@ -264,9 +247,6 @@ def write_lock(root: pathlib.Path) -> None:
     """Resolves `root/pyproject.toml` for every supported platform into `root/requirements.lock`.
 
     Works in a directory of its own, since uv's own lock file names the registry's hosts.
-
-    Raises:
-        SetUpError: there is no uv yet, or the requirements contradict each other.
     """
     uv, lock = root / ".venv" / "bin" / "uv", root / "requirements.lock"
     what = ["--frozen", "--no-emit-project", "--all-extras", "--all-groups", "--no-header"]

@@ -32,10 +32,10 @@ DEFAULT = "taxi"
 
 
 class LabelSettings(Settings):
-    """The column to predict. `problem` and `classes` are found in the data unless said.
+    """The column to predict. `problem` is told from the data unless it is said.
 
     With `ratio_to` and `above` the label is derived: 1 where `column > above * ratio_to`; then
-    `classes` are the names of 0 and 1.
+    `classes` are the names of 0 and 1. Otherwise the values in the data are the classes.
     """
 
     column: str
@@ -50,6 +50,8 @@ class LabelSettings(Settings):
             raise ValueError("ratio_to and above go together")
         if self.ratio_to is not None and len(self.classes) != 2:
             raise ValueError("a derived label needs the names of its two classes")
+        if self.ratio_to is None and self.classes:
+            raise ValueError("classes are the data's own values; name them only with ratio_to")
         return self
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
-from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
@@ -28,8 +27,11 @@ def library_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
-def code_hash(paths: Sequence[str], project: Path = PROJECT) -> str:
+@functools.cache
+def code_hash(paths: tuple[str, ...], project: Path = PROJECT) -> str:
     """SHA-256 over the Python files at `paths` and the library versions, as hex.
+
+    Read once: a file that is edited while a run goes on counts for the next run.
 
     Args:
         paths: files, and folders with all Python files below them, relative to `project`.

@@ -164,7 +164,7 @@ def _difference(
 ) -> str:
     """What keeps an execution's result from being used; empty when nothing does."""
     was = execution.properties
-    if not node.inputs and DATA in was and content_hash not in str(was[DATA]):
+    if not node.inputs and DATA in was and was[DATA] != content_hash:
         return "the data changed"
     if was.get(SETTINGS) != properties[SETTINGS]:
         return _changed_settings(str(was.get(SETTINGS, "{}")), properties[SETTINGS])

@@ -4,7 +4,7 @@
     ├── PublishError    a model could not be published; nothing half-written is left behind
     └── ModelError      a SavedModel does not load, or cannot answer a request
 
-A stage that publishes turns these into the errors of the pipeline.
+A stage that publishes or loads models turns these into the errors of the pipeline.
 """
 
 from __future__ import annotations

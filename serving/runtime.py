@@ -8,11 +8,12 @@ that needs nothing else starts in half a second, where `import tensorflow` takes
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import importlib.util
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ _POINTER_RESULTS = (
     "TF_AllocateTensor",
     "TF_TensorData",
     "TF_StringGetDataPointer",
+)
+_RELEASES = (
+    "TF_DeleteBuffer",
+    "TF_DeleteGraph",
+    "TF_DeleteSessionOptions",
+    "TF_DeleteStatus",
+    "TF_DeleteTensor",
+    "TF_StringInit",
 )
 
 
@@ -92,7 +101,7 @@ def find_library() -> Path:
 
 
 class SavedModel:
-    """A loaded SavedModel; it answers requests until the process ends.
+    """A loaded SavedModel; any number of threads may ask it at once.
 
     Attributes:
         signatures: what the model can be asked, by name.
@@ -109,26 +118,38 @@ class SavedModel:
             ModelError: the library or the model does not load.
         """
         self._tf = _load_library(library or find_library())
-        self._status = self._tf.TF_NewStatus()
-        self._graph = self._tf.TF_NewGraph()
-        meta = self._tf.TF_NewBuffer()
-        tags = (ctypes.c_char_p * 1)(SERVE_TAG)
-        self._session = self._tf.TF_LoadSessionFromSavedModel(
-            self._tf.TF_NewSessionOptions(),
-            None,
-            str(path).encode(),
-            tags,
-            1,
-            self._graph,
-            meta,
-            self._status,
-        )
-        self._raise_on_error(f"{path} does not load")
-        view = _Buffer.from_address(meta)
-        self.signatures: Mapping[str, Signature] = read_signatures(
-            ctypes.string_at(view.data, view.length)
-        )
-        self._tf.TF_DeleteBuffer(meta)
+        self._graph = ctypes.c_void_p(self._tf.TF_NewGraph())
+        options = ctypes.c_void_p(self._tf.TF_NewSessionOptions())
+        meta = ctypes.c_void_p(self._tf.TF_NewBuffer())
+        try:
+            with self._checked(f"{path} does not load") as status:
+                self._session = ctypes.c_void_p(
+                    self._tf.TF_LoadSessionFromSavedModel(
+                        options,
+                        None,
+                        str(path).encode(),
+                        (ctypes.c_char_p * 1)(SERVE_TAG),
+                        1,
+                        self._graph,
+                        meta,
+                        status,
+                    )
+                )
+            view = _Buffer.from_address(meta.value or 0)
+            self.signatures: Mapping[str, Signature] = read_signatures(
+                ctypes.string_at(view.data, view.length)
+            )
+        finally:
+            self._tf.TF_DeleteBuffer(meta)
+            self._tf.TF_DeleteSessionOptions(options)
+
+    def close(self) -> None:
+        """Gives the model's memory back; no request may be under way, or follow."""
+        with self._checked("the session does not close") as status:
+            self._tf.TF_CloseSession(self._session, status)
+        with self._checked("the session cannot be deleted") as status:
+            self._tf.TF_DeleteSession(self._session, status)
+        self._tf.TF_DeleteGraph(self._graph)
 
     def predict(self, examples: Sequence[bytes], *, signature: str) -> dict[str, Tensor]:
         """Sends one batch of serialized tf.Examples through a signature.
@@ -148,21 +169,16 @@ class SavedModel:
         batch = self._string_tensor(examples)
         results = (ctypes.c_void_p * len(asked.outputs))()
         try:
-            self._tf.TF_SessionRun(
-                self._session,
-                None,
-                (_Output * 1)(self._output(source)),
-                (ctypes.c_void_p * 1)(batch),
-                1,
-                (_Output * len(asked.outputs))(*map(self._output, asked.outputs.values())),
-                results,
-                len(asked.outputs),
-                None,
-                0,
-                None,
-                self._status,
-            )
-            self._raise_on_error(f"signature '{signature}' fails on {len(examples)} row(s)")
+            with self._checked(
+                f"signature '{signature}' fails on {len(examples)} row(s)"
+            ) as status:
+                self._tf.TF_SessionRun(
+                    *(self._session, None),
+                    *((_Output * 1)(self._output(source)), (ctypes.c_void_p * 1)(batch), 1),
+                    (_Output * len(asked.outputs))(*map(self._output, asked.outputs.values())),
+                    *(results, len(asked.outputs)),
+                    *(None, 0, None, status),
+                )
             return {
                 name: self._read(ctypes.c_void_p(tensor))
                 for name, tensor in zip(asked.outputs, results, strict=True)
@@ -218,11 +234,18 @@ class SavedModel:
             self._tf.TF_StringGetDataPointer(cell), self._tf.TF_StringGetSize(cell)
         )
 
-    def _raise_on_error(self, what: str) -> None:
-        if self._tf.TF_GetCode(self._status):
-            # What follows the first line are TensorFlow's lists of kernels and nodes.
-            message = self._tf.TF_Message(self._status).decode(errors="replace")
-            raise ModelError(f"{what}: {message.strip().partition(chr(10))[0]}")
+    @contextlib.contextmanager
+    def _checked(self, what: str) -> Iterator[ctypes.c_void_p]:
+        """Gives a status to a call into the library, and raises what the call says in it."""
+        status = ctypes.c_void_p(self._tf.TF_NewStatus())
+        try:
+            yield status
+            if self._tf.TF_GetCode(status):
+                # What follows the first line are TensorFlow's lists of kernels and nodes.
+                message = self._tf.TF_Message(status).decode(errors="replace")
+                raise ModelError(f"{what}: {message.strip().partition(chr(10))[0]}")
+        finally:
+            self._tf.TF_DeleteStatus(status)
 
 
 def _load_library(path: Path) -> Any:
@@ -239,8 +262,11 @@ def _load_library(path: Path) -> Any:
     tf.TF_StringGetSize.restype = size
     for name in ("TF_GetCode", "TF_Message", "TF_NumDims", "TF_TensorType", "TF_TensorData"):
         getattr(tf, name).argtypes = (pointer,)
-    for name in ("TF_DeleteTensor", "TF_DeleteBuffer", "TF_StringInit"):
+    for name in _RELEASES:
         getattr(tf, name).argtypes = (pointer,)
+        getattr(tf, name).restype = None
+    for name in ("TF_CloseSession", "TF_DeleteSession"):
+        getattr(tf, name).argtypes = (pointer, pointer)
         getattr(tf, name).restype = None
     tf.TF_Dim.argtypes = (pointer, ctypes.c_int)
     tf.TF_StringGetSize.argtypes = tf.TF_StringGetDataPointer.argtypes = (pointer,)

@@ -32,7 +32,8 @@ class Threshold(Settings):
 METRICS: dict[Problem, dict[str, tuple[str, bool]]] = {
     "binary": {
         "auc": ("AUC", True),
-        "log_loss": ("BinaryCrossEntropy", False),
+        # TFMA's own BinaryCrossEntropy is NaN for a certain prediction; that of Keras clips.
+        "log_loss": ("BinaryCrossentropy", False),
         "accuracy": ("BinaryAccuracy", True),
         "calibration": ("Calibration", True),
     },

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from google.protobuf import wrappers_pb2
 from tfx.components.example_gen.component import FileBasedExampleGen
@@ -18,9 +16,6 @@ from components.ingestion.driver import ContentDriver
 from components.ingestion.executor import ArrowCsvExecutor
 from components.ingestion.settings import DataSettings
 from components.ingestion.sources import Source
-
-# The code that decides which bytes are written: a change of it makes a new cache key.
-_DECIDING_MODULES = ("cells", "csv_stream", "encoding", "executor")
 
 
 class ArrowCsvExampleGen(FileBasedExampleGen):
@@ -79,15 +74,7 @@ def _reading_config(
     reading = {
         "delimiter": source.delimiter,
         "column_types": dict(column_types),
-        "code": _code_hash(),
     }
     packed = example_gen_pb2.CustomConfig()
     packed.custom_config.Pack(wrappers_pb2.StringValue(value=json.dumps(reading)))
     return packed
-
-
-def _code_hash() -> str:
-    digest = hashlib.sha256()
-    for name in _DECIDING_MODULES:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
-    return digest.hexdigest()

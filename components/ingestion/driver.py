@@ -42,7 +42,7 @@ class ContentInputProcessor(input_processor.InputProcessor):
                     "moved?"
                 )
             hashes.append(sources.content_hash(self._base_dir, files))
-        return f"sha256:{','.join(hashes)}"
+        return ",".join(hashes)
 
 
 class ContentDriver(driver.FileBasedDriver):

@@ -9,10 +9,13 @@ The wire format, https://protobuf.dev/programming-guides/encoding, of one row:
 
     Example   0a <len> Features
     Features  for each column: 0a <len> ( 0a <len> name  12 <len> Feature )
-    Feature   0a <len> ( 0a <len> text )      bytes; 0a 00 if missing
-              12 <len> ( 0a <len> 4 bytes )   float; 12 00 if missing
-              1a <len> ( 0a <len> varint )    int;   1a 00 if missing
-              nothing                         a column without any value
+    Feature   0a <len> ( 0a <len> text )      bytes
+              12 <len> ( 0a <len> 4 bytes )   float
+              1a <len> ( 0a <len> varint )    int
+              nothing                         a missing cell
+
+TFX's CsvExampleGen writes a missing cell as an empty list, which TensorFlow Data Validation counts
+as present: no rule about presence can then find a gap.
 
 What comes before a value depends on nothing but the value's length, so a column is encoded by
 looking up prefixes by length and letting Arrow join them with the values.
@@ -72,7 +75,7 @@ def _column_parts(name: str, column: pa.StringArray, dtype: CellType) -> list[pa
         values = _VALUES[dtype](column)
     except cells.CellError as error:
         raise ColumnError(name, error.text, dtype) from error
-    missing = _entry(key, kind + b"\0")
+    missing = _entry(key, b"")
     if values.null_count == len(values):
         return [_repeat(missing, len(values))]
     # -1 stands for missing.

@@ -1,8 +1,9 @@
 """The executor of ExampleGen for CSV: files become sharded, gzipped TFRecords, a split each.
 
 A Beam pipeline whose elements are sections of files. One step reads, encodes, splits and writes a
-section, so rows never travel between stages and memory does not grow with them. The rows, their
-bytes and their splits are those of TFX's CsvExampleGen; their order is that of the file.
+section, so rows never travel between stages and memory does not grow with them. The rows are those
+of TFX's CsvExampleGen, and so is the way a row's hash decides its split; their order is that of
+the file.
 """
 
 from __future__ import annotations
@@ -138,6 +139,7 @@ class WriteSection(beam.DoFn):
         super().__init__()
         self._job = job
         self._num_rows = [Metrics.counter(_NAMESPACE, split) for split in job.splits]
+        self._rows_done = 0
 
     def process(self, element: tuple[int, csv_stream.Section]) -> Iterator[None]:
         """Writes under a temporary name, then renames, so a shard is whole or absent."""
@@ -167,7 +169,8 @@ class WriteSection(beam.DoFn):
                     split = self._job.split_of(record)
                     writers[split].write(record)
                     counts[split] += 1
-                progress.report("ExampleGen", rows=sum(counts))
+                self._rows_done += len(records)
+                progress.report("ExampleGen", rows=self._rows_done)
         finally:
             for writer in writers:
                 writer.close()

@@ -97,10 +97,15 @@ def spec_from_schema(
             ignored.append((found.name, reason))
         else:
             features.append(override_feature(_feature(found), override))
-    what = f"1 where it is above {label.above} of {label.ratio_to}"
-    classes = what if label.ratio_to else f"{len(label.classes)} classes"
-    detail = "" if label.problem == "regression" else f" ({classes})"
-    return finish(features, label, ignored, f"label {label.column}: {label.problem}{detail}")
+    return finish(features, label, ignored, _describe(label))
+
+
+def _describe(label: Label) -> str:
+    if label.problem == "regression":
+        return f"label {label.column}: regression"
+    derived = f"1 where it is above {label.above} of {label.ratio_to}"
+    detail = derived if label.ratio_to else f"{len(label.classes)} classes"
+    return f"label {label.column}: {label.problem} ({detail})"
 
 
 def _feature(found: schema_pb2.Feature) -> Feature:

@@ -25,7 +25,7 @@ _STDERR_LINES = 5
 _STDERR_CHARACTERS = 1000
 # No site-packages and no environment: of all packages the probe sees only this repository's.
 _PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]);"
+    "import sys; sys.path.append(sys.argv[1]);"
     "from components.serving_check import probe; probe.main(int(sys.argv[2]))"
 )
 # What the library says at every start: information, warnings, and that there is no GPU.

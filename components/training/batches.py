@@ -34,9 +34,10 @@ class Batches:
         self._seed = seed
         self._epoch, self._offset = position or Position()
         self._number, skip = divmod(self._offset, windows.window_rows)
+        self._window: Rows = {}
+        self._order = np.arange(0)
         self._remaining: Iterator[Rows] = windows.epoch(self._epoch, first=self._number)
-        self._open_window()
-        self._order = self._order[skip:]
+        self._open_window(skip)
 
     @property
     def position(self) -> Position:
@@ -62,8 +63,8 @@ class Batches:
             for name, column in self._window.items()
         }
 
-    def _open_window(self) -> None:
-        """Makes the next window the current one, the next epoch's first if this one is over."""
+    def _open_window(self, skip: int = 0) -> None:
+        """Makes the next window current, less `skip` rows; the next epoch's first at an end."""
         window = next(self._remaining, None)
         if window is None:
             self._epoch, self._offset, self._number = self._epoch + 1, 0, 0
@@ -71,4 +72,4 @@ class Batches:
             window = next(self._remaining)
         self._window = window
         shuffle = np.random.default_rng([self._seed, self._epoch, self._number])
-        self._order = shuffle.permutation(len(window[LABEL]))
+        self._order = shuffle.permutation(len(window[LABEL]))[skip:]

@@ -93,8 +93,9 @@ def _encode(checkpoint: Checkpoint) -> bytes:
         "history": checkpoint.history.model_dump(),
     }
     arrays = {f"{i:06d}": value for i, value in enumerate(checkpoint.values)}
+    arrays[_META] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     buffer = io.BytesIO()
-    np.savez(buffer, **{_META: np.frombuffer(json.dumps(meta).encode(), np.uint8)}, **arrays)
+    np.savez(buffer, allow_pickle=False, **arrays)
     content = buffer.getvalue()
     return hashlib.sha256(content).digest() + content
 

@@ -16,21 +16,21 @@ RUN_FN = "components.training.run_fn.run_fn"
 
 
 def build(
-    *,
     settings: TrainingSettings,
-    data_spec: DataSpec,
+    *,
     examples: BaseChannel,
     transform_graph: BaseChannel,
     schema: BaseChannel,
+    data_spec: DataSpec,
 ) -> Trainer:
     """The Trainer component.
 
     Args:
         settings: how to train.
-        data_spec: the columns and the label.
         examples: transformed examples, splits `train` and `eval`.
         transform_graph: the graph that made them; it becomes part of the model.
         schema: the schema of the raw columns.
+        data_spec: the columns and the label.
     """
     return Trainer(
         run_fn=RUN_FN,

@@ -107,13 +107,11 @@ class Split:
 
 
 class Windows(Protocol):
-    """The rows of a split, epoch by epoch, as a sequence of windows.
+    """The rows of a split, epoch by epoch, as a sequence of windows."""
 
-    Attributes:
-        window_rows: the number of rows of every window of an epoch but its last.
-    """
-
-    window_rows: int
+    @property
+    def window_rows(self) -> int:
+        """The number of rows of every window of an epoch but its last."""
 
     def epoch(self, number: int, *, first: int = 0) -> Iterator[Rows]:
         """The windows of epoch `number` from window `first` on; none if that is past the end."""
@@ -147,7 +145,11 @@ class StreamedWindows:
         self._split = split
         self._seed = seed
         self._window_chunks = math.ceil(shuffle_rows / CHUNK_ROWS)
-        self.window_rows = self._window_chunks * CHUNK_ROWS
+
+    @property
+    def window_rows(self) -> int:
+        """A whole number of chunks, and at least `shuffle_rows`."""
+        return self._window_chunks * CHUNK_ROWS
 
     def epoch(self, number: int, *, first: int = 0) -> Iterator[Rows]:
         """See `Windows`."""

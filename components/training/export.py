@@ -15,6 +15,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -22,6 +23,8 @@ from components.features import CATEGORICAL, LABEL, DataSpec, Label
 from components.training.learner import Learner
 
 Tensors = dict[str, tf.Tensor]
+# A loaded function of one argument, the raw columns by name; TensorFlow has no public type for it.
+TransformFn = Any
 _TRANSFORM_FN = "transform_fn"
 
 
@@ -46,12 +49,10 @@ def export(learner: Learner, spec: DataSpec, *, transform_graph: str, directory:
     partial.rename(directory)
 
 
-def _signatures(
-    learner: Learner, spec: DataSpec, transform_fn: Callable[[dict], Tensors]
-) -> dict[str, Callable]:
+def _signatures(learner: Learner, spec: DataSpec, transform_fn: TransformFn) -> dict[str, Callable]:
     examples = tf.TensorSpec([None], tf.string, "examples")
     used = {feature.name for feature in spec.features}
-    of_label = {spec.label.column, spec.label.ratio_to} - {None}
+    of_label = {spec.label.column, spec.label.ratio_to or spec.label.column}
 
     def score(columns: Tensors) -> tf.Tensor:
         features = {name: column for name, column in columns.items() if name != LABEL}
@@ -85,7 +86,7 @@ def _signatures(
 
 
 def _parse(
-    examples: tf.Tensor, transform_fn: Callable[[dict], Tensors], names: Iterable[str]
+    examples: tf.Tensor, transform_fn: TransformFn, names: Iterable[str]
 ) -> dict[str, tf.SparseTensor]:
     """The inputs of `transform_fn`: those in `names` from `examples`, all others missing."""
     (inputs,), _ = transform_fn.structured_input_signature

@@ -21,10 +21,14 @@ class TrainingSettings(Settings):
 
     The optimizer is Adam at `learning_rate`, brought to zero over `steps` by `decay`.
 
-    `steps_per_call` steps run in one call into TensorFlow. A split is kept in memory if its rows
-    need no more than `cache_bytes`; otherwise it is read again for each epoch and shuffled within
-    windows of `shuffle_rows`. `eval_steps` batches of the eval split are evaluated, all of it if
-    0, at the end and every `evaluate_every_steps`, only at the end if 0.
+    `steps_per_call` steps run in one call into TensorFlow. `jit_compile` lets XLA compile it: that
+    takes a second or more, pays for a long training, and does not go well with `dropout`, whose
+    random numbers XLA makes slowly on a CPU.
+
+    A split is kept in memory if its rows need no more than `cache_bytes`; otherwise it is read
+    again for each epoch and shuffled within windows of `shuffle_rows`. `eval_steps` batches of the
+    eval split are evaluated, all of it if 0, at the end and every `evaluate_every_steps`, only at
+    the end if 0.
     """
 
     model: Literal["wide_deep", "linear"] = "wide_deep"

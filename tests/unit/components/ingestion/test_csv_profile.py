@@ -38,9 +38,7 @@ def test_describes_numbers(make_source) -> None:
 
 def test_the_last_row_decides_the_type(make_source) -> None:
     size = 3 * csv_stream.BLOCK_BYTES // 20
-    text = _table(
-        size, a=lambda r: r, b=lambda r: r if r < size - 1 else 0.5, c=lambda r: r or "x"
-    )
+    text = _table(size, a=lambda r: r, b=lambda r: r if r < size - 1 else 0.5, c=lambda r: r or "x")
     found = profile(make_source(text))
     assert [column.dtype for column in found.columns] == ["int", "float", "bytes"]
     a, b, c = found.columns
@@ -125,7 +123,10 @@ REJECTED = {
     ),
     "too many fields": ("a,b\n1,2\n3,4,5\n", "line 3: 3 fields where the header names 2"),
     "spaces for a row": ("a,b\n1,2\n  \n", "line 3: 1 fields"),
-    "quote swallows rows": ('a,b,c\n1,"x,1\n2,y,2\n3,4,"z"\n', "lines 2 to 4: .* is a quote missing"),
+    "quote swallows rows": (
+        'a,b,c\n1,"x,1\n2,y,2\n3,4,"z"\n',
+        "lines 2 to 4: .* is a quote missing",
+    ),
     "quote never closed": ('a,b\n1,2\n3,"x\n4,y\n', "line 3: a quoted cell .* is never closed"),
     "quote open at the end": ('a,b\n1,"x', "line 2: a quoted cell .* is never closed"),
     "quote open in the header": ('a,"b\n1,2\n', "the header cannot be read"),
@@ -147,12 +148,12 @@ def test_rejects_and_says_where(make_source, content: str | bytes, message: str)
 
 def test_rejects_a_quote_left_open_in_a_large_file(make_source) -> None:
     rows = "1,x\n" * (2 * csv_stream.BLOCK_BYTES // 4)
-    with pytest.raises(DataRejected, match="line 3: a quoted cell .* is never closed"):
+    with pytest.raises(DataRejected, match=r"line 3: a quoted cell .* is never closed"):
         profile(make_source('a,b\n1,2\n3,"x\n' + rows))
 
 
 def test_rejects_a_truncated_gzip_file(make_source) -> None:
-    content = gzip.compress("a,b\n".encode() + b"1,2\n" * 5000)[:-20]
+    content = gzip.compress(b"a,b\n" + b"1,2\n" * 5000)[:-20]
     with pytest.raises(DataRejected, match="damaged gzip"):
         profile(make_source(content, "data/trips.csv.gz"))
 
@@ -173,7 +174,7 @@ def test_rejects_files_with_different_headers(write_csv, second: str, message: s
 
 
 def test_an_unknown_label_names_the_nearest_column(make_source) -> None:
-    with pytest.raises(ConfigError, match="'specie' is not in .*Did you mean 'species'"):
+    with pytest.raises(ConfigError, match=r"'specie' is not in .*Did you mean 'species'"):
         profile(make_source("species,size\nx,1\n"), "specie")
 
 

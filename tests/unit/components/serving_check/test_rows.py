@@ -58,5 +58,5 @@ def test_files_that_are_not_zipped_are_read(tmp_path: Path) -> None:
 
 
 def test_split_without_rows_is_named_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(NodeFailed, match="has no rows.*Give the eval split more rows"):
+    with pytest.raises(NodeFailed, match=r"has no rows.*Give the eval split more rows"):
         read_rows(tmp_path, 5)

@@ -220,7 +220,7 @@ def test_process_sees_no_installed_package_and_no_environment(
 ) -> None:
     seen = tmp_path / "seen"
     report = (
-        "import sys, os; sys.path.insert(0, sys.argv[1]);"
+        "import sys, os; sys.path.append(sys.argv[1]);"
         "from components.serving_check import probe;"
         "names = {name.partition('.')[0] for name in sys.modules};"
         "foreign = names - set(sys.stdlib_module_names) - {'__main__', 'components', 'serving'};"

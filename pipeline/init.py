@@ -1,0 +1,162 @@
+"""Writes down what is inferred for a table: a schema.pbtxt and a YAML file to edit.
+
+The schema is the one that SchemaGen infers: its part of the pipeline is run to get it.
+
+exit codes: those of pipeline.run_local
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from google.protobuf import text_format
+from rich.console import Console
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.errors import ConfigError, WaybillError
+from pipeline import config as configuration
+from pipeline import run_local
+from pipeline.layout import Layout
+from pipeline.lineage.store import LineageStore
+from pipeline.resolve import Resolved, resolve
+
+_HEADER = """\
+# How the pipeline reads {data} and predicts {label!r}. Written by pipeline.init; edit it freely.
+# Run it:   python -m pipeline.run_local --config {file}
+# Every key that is not here has its default: see the configuration table in the README.
+
+"""
+_SCHEMA_HEADER = """\
+# The data contract, inferred from the data: tighten or loosen it, then commit it.
+# TRAINING has the label; SERVING must not. A column that is known only after the fact belongs out
+# of SERVING too: give it `not_in_environment: "SERVING"`.
+
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m pipeline.init`."""
+    assert __doc__ is not None
+    description, _, epilog = __doc__.partition("\n\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.init",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", help="the name of the pipeline and its model: a-z, 0-9 and _")
+    parser.add_argument("--data", required=True, metavar="PATH", help="a CSV or TFRecord source")
+    parser.add_argument("--label", required=True, metavar="COLUMN", help="the column to predict")
+    parser.add_argument("--dir", metavar="DIR", help="the folder to write (NAME)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code."""
+    args = make_parser().parse_args(argv)
+    console = Console()
+    try:
+        folder = Path(args.dir or args.name).resolve()
+        files = write(args.name, args.data, args.label, folder, console)
+    except WaybillError as error:
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        return error.exit_code
+    for file in files:
+        console.print(f"wrote {file}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"next  python -m pipeline.run_local --config {files[0]}", soft_wrap=True)
+    return 0
+
+
+def write(name: str, data: str, label: str, folder: Path, console: Console) -> tuple[Path, Path]:
+    """Infers and writes `<folder>/<name>.yaml` and `<folder>/schema.pbtxt`.
+
+    Raises:
+        ConfigError: one of the files is there already, or a flag is wrong.
+        DataRejected: nothing can be learned from the data.
+    """
+    config_file, schema_file = folder / f"{name}.yaml", folder / "schema.pbtxt"
+    for file in (config_file, schema_file):
+        if file.exists():
+            raise ConfigError(f"{file} is there already. Remove it, or choose another --dir.")
+    values = {"name": name, "data": {"path": _absolute(data)}, "label": {"column": label}}
+    resolved = resolve(configuration.validate(values, "the command line"))
+    for note in resolved.notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    schema = infer_schema(resolved)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(schema_file, _SCHEMA_HEADER + text_format.MessageToString(schema))
+    header = _HEADER.format(data=data, label=label, file=config_file)
+    body = yaml.safe_dump(_contents(resolved, folder), sort_keys=False, width=100)
+    _write(config_file, header + body)
+    return config_file, schema_file
+
+
+def infer_schema(resolved: Resolved) -> schema_pb2.Schema:
+    """Runs the pipeline up to SchemaGen, aside, and returns what it inferred.
+
+    The label is taken out of the SERVING environment.
+    """
+    config = resolved.config
+    with tempfile.TemporaryDirectory(prefix="waybill-init-") as root:
+        flags = ["--data", config.data.path, "--label", config.label.column, "--root", root]
+        name = ["--set", f"name={config.name}"]
+        code = run_local.main([*flags, *name, "--to", "SchemaGen", "--quiet"])
+        if code:
+            raise WaybillError("The schema could not be inferred: see the error above.")
+        store = LineageStore(Layout(Path(root)).metadata)
+        [execution, *_] = store.executions(config.name, "SchemaGen")
+        artifact = execution.output("schema")
+        assert artifact is not None
+        text = (Path(artifact.uri) / "schema.pbtxt").read_text(encoding="utf-8")
+    schema = text_format.Parse(text, schema_pb2.Schema())
+    schema.default_environment.extend(["TRAINING", "SERVING"])
+    for feature in schema.feature:
+        if feature.name == config.label.column:
+            feature.not_in_environment.append("SERVING")
+    return schema
+
+
+def _contents(resolved: Resolved, folder: Path) -> dict[str, Any]:
+    """The keys of the YAML file: everything that was decided for the user."""
+    spec = resolved.data_spec
+    path = resolved.config.data.path
+    used = {
+        feature.name: {"kind": feature.kind}
+        | ({"buckets": feature.buckets} if feature.kind == "numeric" else {})
+        for feature in spec.features
+    }
+    others = resolved.column_types.keys() - used.keys() - {spec.label.column}
+    return {
+        "name": resolved.config.name,
+        "data": {"path": path if path.startswith("builtin:") else os.path.relpath(path, folder)},
+        "label": {"column": spec.label.column, "problem": spec.label.problem},
+        "features": used | dict.fromkeys(sorted(others), "ignore"),
+        "validation": {"schema_path": "schema.pbtxt"},
+        "evaluation": {
+            "thresholds": {
+                name: threshold.model_dump(exclude_none=True)
+                for name, threshold in resolved.evaluation.thresholds.items()
+            }
+        },
+    }
+
+
+def _absolute(data: str) -> str:
+    return data if data.startswith("builtin:") else str(Path(data).resolve())
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.tmp")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""What the end-to-end and the fault tests share."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.command import PROJECT, Command, Result, call
+
+
+@pytest.fixture(scope="session")
+def run_local() -> Command:
+    """Runs `python -m pipeline.run_local --root ROOT FLAGS…` to its end."""
+
+    def run(root: Path, *flags: str, project: Path = PROJECT) -> Result:
+        process = call(root, *flags, project=project)
+        stdout, stderr = process.communicate(timeout=900)
+        return Result(process.returncode, stdout, stderr, root)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def taxi_run(run_local: Command, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """One cold run on the built-in data; the tests that share it must not change its root."""
+    result = run_local(tmp_path_factory.mktemp("taxi") / "root")
+    assert result.exit_code == 0, result.stdout + result.stderr
+    return result
+
+
+@pytest.fixture(scope="session")
+def small_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table that trains in a moment: 569 rows of scikit-learn's breast cancer data."""
+    from sklearn.datasets import load_breast_cancer
+
+    data = load_breast_cancer(as_frame=True)
+    frame = data.frame.iloc[:, [0, 1, 2, 3, -1]].assign(
+        target=data.frame["target"].map({0: "malignant", 1: "benign"})
+    )
+    path = tmp_path_factory.mktemp("table") / "tumors.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def project_copy(tmp_path: Path) -> Path:
+    """A copy of our packages, to be edited."""
+    copy = tmp_path / "project"
+    for package in ("components", "pipeline", "schemas", "serving"):
+        shutil.copytree(
+            PROJECT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for module in PROJECT.glob("farmhash.py"):
+        shutil.copy(module, copy)
+    return copy
