@@ -86,16 +86,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     facts = machine.describe()
+    one_line = ", ".join(f"{name} {value}" for name, value in facts.items())
     for table in tables:
+        console.print(f"\n{table.title}", style="bold", markup=False, highlight=False)
         console.print(table.to_rich())
         for note in table.notes:
-            console.print(f"  {note}", markup=False, highlight=False)
-        console.print()
-    console.print("; ".join(facts.values()), markup=False, highlight=False)
+            console.print(f"  {note}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"\n{one_line}", markup=False, highlight=False, soft_wrap=True)
     if args.json:
         args.json.write_text(json.dumps({"machine": facts, **samples}, indent=2) + "\n")
     if args.markdown:
-        parts = [*(table.to_markdown() for table in tables), "; ".join(facts.values()) + ".\n"]
+        parts = [*(table.to_markdown() for table in tables), f"Measured on: {one_line}.\n"]
         args.markdown.write_text("\n".join(parts))
     return 0
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.memory import TreeMemory
+
 PROJECT = Path(__file__).resolve().parent.parent
 _LOG_LINES_SHOWN = 30
 # getrusage counts in bytes on macOS, in KiB elsewhere.
@@ -28,11 +30,13 @@ class Sample:
     Attributes:
         wall_s: from the start of the process to its end.
         peak_bytes: the largest resident set that any process of its tree had.
+        tree_peak_bytes: the largest sum over the processes alive together; 0 where unknown.
         nodes: the seconds of each pipeline node, by the names of the stock template's table.
     """
 
     wall_s: float
     peak_bytes: int
+    tree_peak_bytes: int = 0
     nodes: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -56,9 +60,8 @@ def measure(
 ) -> Sample:
     """Runs `command` to its end; what it prints goes to `log`.
 
-    The memory is that of the largest single process: the kernel reports the maximum over the
-    child and the children it waited for. This process has to stay small itself, since a child
-    starts with its parent's mark.
+    The kernel reports the memory of the largest single process: the child, or a child it waited
+    for. This process has to stay small itself, since a child starts with its parent's mark.
 
     Args:
         command: program and arguments.
@@ -75,7 +78,8 @@ def measure(
             command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
         try:
-            _, status, usage = os.wait4(process.pid, 0)
+            with TreeMemory(process.pid) as tree:
+                _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
             process.kill()
             process.wait()
@@ -87,7 +91,8 @@ def measure(
         raise BenchmarkError(
             "\n".join([f"Exit code {process.returncode} from: {' '.join(command)}", *end])
         )
-    return Sample(wall_s=wall_s, peak_bytes=usage.ru_maxrss * _MAXRSS_UNIT_BYTES)
+    peak_bytes = usage.ru_maxrss * _MAXRSS_UNIT_BYTES
+    return Sample(wall_s=wall_s, peak_bytes=peak_bytes, tree_peak_bytes=tree.peak_bytes)
 
 
 def environment() -> dict[str, str]:

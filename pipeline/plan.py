@@ -15,7 +15,7 @@ from pipeline.fingerprint import code_hash
 from pipeline.lineage.models import Execution
 from pipeline.nodes import BASELINE, Node
 
-# The execution properties that the runner records and the plan compares.
+# What the runner records on executions, and ExampleGen on its artifact, for the plan to compare.
 CODE, SETTINGS, DATA = "waybill_code", "waybill_settings", "input_fingerprint"
 
 History = Callable[[str], Sequence[Execution]]
@@ -102,7 +102,7 @@ def make_plan(
             why = f"--from {from_node}"
         elif node.id == BASELINE:
             why = "looks for the model to compare with"
-            earlier = _baseline(node, steps, history)
+            earlier = _baseline(node, steps, history, exists)
         else:
             earlier, why = _match(node, properties, steps, history, content_hash, exists)
         is_cached = earlier is not None and node.is_cacheable
@@ -164,7 +164,14 @@ def _difference(
 ) -> str:
     """What keeps an execution's result from being used; empty when nothing does."""
     was = execution.properties
-    if not node.inputs and DATA in was and was[DATA] != content_hash:
+    # On the artifact, not the execution: TFX registers a cached one before its driver has looked.
+    read = {
+        item.properties[DATA]
+        for items in execution.outputs.values()
+        for item in items
+        if not node.inputs and DATA in item.properties
+    }
+    if read - {content_hash}:
         return "the data changed"
     if was.get(SETTINGS) != properties[SETTINGS]:
         return _changed_settings(str(was.get(SETTINGS, "{}")), properties[SETTINGS])
@@ -209,7 +216,9 @@ def _missing_output(execution: Execution, exists: Callable[[str], bool]) -> str:
     return ""
 
 
-def _baseline(node: Node, steps: Mapping[str, Step], history: History) -> Execution | None:
+def _baseline(
+    node: Node, steps: Mapping[str, Step], history: History, exists: Callable[[str], bool]
+) -> Execution | None:
     """What the resolver will answer: the model blessed last that is not the candidate."""
     trainer = steps["Trainer"].earlier
     if trainer is None:
@@ -222,7 +231,9 @@ def _baseline(node: Node, steps: Mapping[str, Step], history: History) -> Execut
         if evaluator.state == "COMPLETE" and blessing.properties.get("blessed") == 1
     ]
     for _, models in sorted(blessings, key=lambda item: item[0], reverse=True):
-        if models and candidate is not None and models[0].id != candidate.id:
+        if not models or candidate is None or models[0].id == candidate.id:
+            continue
+        if exists(models[0].uri):
             return Execution(
                 id=0,
                 node=node.id,

@@ -130,6 +130,7 @@ class Display:
 def format_report(values: dict[str, Value]) -> str:
     """A node's report in words, such as `step 200 of 1000, loss 0.31`."""
     parts: Sequence[str] = [
+        f"resumed at step {values['resumed_at']}" if "resumed_at" in values else "",
         f"step {values['step']} of {values['total']}" if {"step", "total"} <= values.keys() else "",
         f"loss {values['loss']:.4f}" if "loss" in values else "",
         f"{values['examples_per_s']:,.0f} examples/s" if "examples_per_s" in values else "",

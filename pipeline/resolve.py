@@ -15,6 +15,7 @@ from components.errors import ConfigError, nearest
 from components.evaluation.settings import METRICS, EvaluationSettings, Threshold
 from components.features import DataSpec, Label
 from components.ingestion import profile, schema_spec, sources, spec
+from components.ingestion.cells import CellType
 from pipeline.config import PipelineConfig
 
 
@@ -34,7 +35,7 @@ class Resolved:
 
     config: PipelineConfig
     source: sources.Source
-    column_types: Mapping[str, str]
+    column_types: Mapping[str, CellType]
     data_spec: DataSpec
     evaluation: EvaluationSettings
     num_rows: int
@@ -94,8 +95,8 @@ def _infer(
         chosen = inferred.spec.label
     elif schema is None:
         raise ConfigError(
-            "label.ratio_to: a derived label needs a curated schema (validation.schema_path), which "
-            "says what is known only after the fact and must not be an input."
+            "label.ratio_to: a derived label needs a curated schema (validation.schema_path): only "
+            "that says what is known after the fact and must not be an input."
         )
     else:
         chosen = Label(

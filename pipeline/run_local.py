@@ -110,7 +110,7 @@ class Run:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     args = make_parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _main(args)
     except WaybillError as error:
@@ -170,10 +170,12 @@ def _execute(run: Run, plan: Plan) -> dict[str, float]:
 
 def _abandon(run: Run, console: Console) -> NoReturn:
     """Ends an interrupted run at once: its threads may be deep in C++ and cannot be stopped."""
-    recovery.close_unfinished(run.layout.metadata, run.layout.artifacts, "interrupted")
-    console.print("Interrupted. The same command continues where this run stopped.")
-    console.file.flush()
-    os._exit(Interrupted.exit_code)
+    try:
+        recovery.close_unfinished(run.layout.metadata, run.layout.artifacts, "interrupted")
+        console.print("Interrupted. The same command continues where this run stopped.")
+        console.file.flush()
+    finally:
+        os._exit(Interrupted.exit_code)
 
 
 @contextlib.contextmanager

@@ -6,13 +6,14 @@ from typing import Any
 
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
 CANDIDATE, MODEL, BLESSING = "candidate", "model", "model_blessing"
 
 
 class LatestOtherBlessedModel(ResolverStrategy):
-    """Resolves `model` to the model blessed last that is not the `candidate` itself.
+    """Resolves `model` to the model blessed last that is not the `candidate` and still exists.
 
     TFX's LatestBlessedModelStrategy answers with the candidate when the same run is repeated: the
     model is then compared with itself, and the changed input runs the Evaluator again.
@@ -37,6 +38,9 @@ class LatestOtherBlessedModel(ResolverStrategy):
                 constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
             )
             blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
-            if blessed and model_id in models and model_id not in candidates:
-                return {**input_dict, MODEL: [models[model_id]], BLESSING: [blessing]}
+            model = models.get(model_id)
+            if not blessed or model is None or model_id in candidates:
+                continue
+            if fileio.exists(model.uri):
+                return {**input_dict, MODEL: [model], BLESSING: [blessing]}
         return {**input_dict, MODEL: [], BLESSING: []}

@@ -21,6 +21,8 @@ from components.features import CATEGORICAL, LABEL
 # Column name to an array whose first dimension is the row. `numeric` is float32, `categorical`
 # int32; `label` is int32 for classes, float32 for regression.
 Rows = dict[str, np.ndarray]
+# Column name to FixedLenFeature: what TensorFlow parses transformed examples by.
+FeatureSpec = dict[str, Any]
 
 # Rows that are parsed by one call: enough to make the call's own cost vanish.
 CHUNK_ROWS = 4096
@@ -33,17 +35,17 @@ class Split:
 
     Attributes:
         files: paths of gzip TFRecord files.
-        feature_spec: what TensorFlow parses them by: FixedLenFeature by column name.
+        feature_spec: their columns.
         num_classes: labels are in 0 .. num_classes - 1; 0 for regression.
     """
 
     files: tuple[str, ...]
-    feature_spec: dict[str, Any]
+    feature_spec: FeatureSpec
     num_classes: int
 
     @classmethod
     def matching(
-        cls, patterns: Sequence[str], feature_spec: dict[str, Any], *, num_classes: int
+        cls, patterns: Sequence[str], feature_spec: FeatureSpec, *, num_classes: int
     ) -> Split:
         """The split whose files match any of the glob `patterns`; the rest as in `Split`.
 

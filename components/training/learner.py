@@ -26,7 +26,7 @@ class Learner:
     @property
     def model_variables(self) -> list[tf.Variable]:
         """What the trained model consists of."""
-        return [v.value for v in [*self.model.weights, *self.head.variables]]
+        return [v.value for v in self._weights]
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -35,6 +35,10 @@ class Learner:
             v.value
             for v in [*self.model.variables, *self.head.variables, *self.optimizer.variables]
         ]
+
+    @property
+    def _weights(self) -> list[keras.Variable]:
+        return [*self.model.weights, *self.head.variables]
 
     def values(self) -> list[np.ndarray]:
         """A copy of all `variables`."""
@@ -51,10 +55,10 @@ class Learner:
         Raises:
             NodeFailed: one of them is infinite or not a number.
         """
-        for variable in self.model_variables:
-            if not np.isfinite(variable.numpy()).all():
+        for weights in self._weights:
+            if not np.isfinite(weights.numpy()).all():
                 raise NodeFailed(
-                    f"Trainer: the weights {variable.path} are not finite after step {step}. "
+                    f"Trainer: the weights {weights.path!r} are not finite after step {step}. "
                     "Lower training.learning_rate."
                 )
 

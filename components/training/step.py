@@ -36,7 +36,9 @@ def compile_steps(learner: Learner, *, l2: float = 0.0, jit_compile: bool = Fals
             objective = loss
             if l2:
                 objective += l2 * tf.add_n([tf.nn.l2_loss(matrix) for matrix in matrices])
-        gradients = tape.gradient(objective, trainable)
+        # Keras squares the parts of a sparse gradient one by one, so that an id twice in a batch
+        # would get a step that is not Adam's.
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(objective, trainable)]
         learner.optimizer.apply(gradients, learner.model.trainable_variables)
         return loss
 
@@ -55,7 +57,6 @@ def compile_steps(learner: Learner, *, l2: float = 0.0, jit_compile: bool = Fals
         return losses.stack()
 
     def run_steps(columns: Rows) -> np.ndarray:
-        signature_free = {name: tf.constant(column) for name, column in columns.items()}
-        return run(signature_free).numpy()
+        return run({name: tf.constant(column) for name, column in columns.items()}).numpy()
 
     return run_steps

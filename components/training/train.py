@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components import progress
 from components.features import (
     CATEGORICAL,
     LABEL,
@@ -19,7 +20,7 @@ from components.features import (
 from components.training import actions
 from components.training.batches import Batches
 from components.training.checkpoints import Checkpoint, Checkpoints, make_key
-from components.training.data import Split, open_windows
+from components.training.data import FeatureSpec, Split, open_windows
 from components.training.evaluation import compile_evaluation
 from components.training.history import History
 from components.training.learner import Learner, make_learner
@@ -29,6 +30,8 @@ from components.training.settings import TrainingSettings
 from components.training.step import compile_steps
 
 _REPORT_EVERY_S = 0.3
+# What the batches of one call may take in memory.
+_CALL_BYTES = 64 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,78 +79,89 @@ def train(job: Job, checkpoints: Checkpoints) -> tuple[Learner, History]:
         NodeFailed: files are missing, or a loss or a weight is not finite.
     """
     transformed = tft.TFTransformOutput(job.transform_graph)
-    learner = make_learner(job.settings, job.data_spec.label, _input_shape(job, transformed))
-    checkpoint = checkpoints.latest()
-    if checkpoint is not None:
-        learner.restore(checkpoint.values)
-        if checkpoint.step == job.settings.steps:
-            return learner, checkpoint.history
-    history = checkpoint.history if checkpoint else History()
-    _run(job, transformed.transformed_feature_spec(), learner, history, checkpoints, checkpoint)
+    feature_spec = transformed.transformed_feature_spec()
+    shape = _input_shape(job.data_spec, transformed)
+    learner = make_learner(job.settings, job.data_spec.label, shape)
+    start = checkpoints.latest()
+    if start is not None:
+        learner.restore(start.values)
+        progress.report("Trainer", resumed_at=start.step)
+        if start.step == job.settings.steps:
+            return learner, start.history
+    history = start.history if start else History()
+    batches = _open_batches(job, feature_spec, learner, start)
+    run_loop(
+        compile_steps(learner, l2=job.settings.l2, jit_compile=job.settings.jit_compile),
+        batches.take,
+        [
+            *_observe(job, feature_spec, learner, history, start),
+            # Last, so that a checkpoint knows all that was observed at its step.
+            Action(
+                EverySteps(job.settings.checkpoint_every_steps),
+                actions.save(checkpoints, learner, history, batches),
+            ),
+        ],
+        start=start.step if start else 0,
+        total=job.settings.steps,
+        steps_per_call=steps_per_call(job.settings, shape),
+    )
     return learner, history
 
 
-def _run(
-    job: Job,
-    feature_spec: dict,
-    learner: Learner,
-    history: History,
-    checkpoints: Checkpoints,
-    checkpoint: Checkpoint | None,
-) -> None:
-    """Trains `learner` to the last step, beginning after `checkpoint`."""
-    settings, num_classes = job.settings, learner.head.num_classes
-    split = Split.matching(job.train_files, feature_spec, num_classes=num_classes)
-    eval_split = Split.matching(job.eval_files, feature_spec, num_classes=num_classes)
+def steps_per_call(settings: TrainingSettings, shape: InputShape) -> int:
+    """How many steps run in one call: as set, but fewer if their batches took too much memory."""
+    row_bytes = 4 * (shape.numeric_width + shape.num_slots + 1)
+    return min(settings.steps_per_call, max(1, _CALL_BYTES // (row_bytes * settings.batch_size)))
+
+
+def _open_batches(
+    job: Job, feature_spec: FeatureSpec, learner: Learner, start: Checkpoint | None
+) -> Batches:
+    """The batches from `start` on; in the very beginning the head learns from the labels."""
+    split = Split.matching(job.train_files, feature_spec, num_classes=learner.head.num_classes)
     windows = open_windows(
         split,
-        cache_bytes=settings.cache_bytes,
-        shuffle_rows=settings.shuffle_rows,
-        seed=settings.seed,
+        cache_bytes=job.settings.cache_bytes,
+        shuffle_rows=job.settings.shuffle_rows,
+        seed=job.settings.seed,
     )
-    if checkpoint is None:
+    if start is None:
         learner.head.fit(rows[LABEL] for rows in windows.epoch(0))
-    batches = Batches(
+    return Batches(
         windows,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        position=checkpoint.position if checkpoint else None,
+        batch_size=job.settings.batch_size,
+        seed=job.settings.seed,
+        position=start.position if start else None,
     )
+
+
+def _observe(
+    job: Job,
+    feature_spec: FeatureSpec,
+    learner: Learner,
+    history: History,
+    start: Checkpoint | None,
+) -> list[Action]:
+    """The actions that watch the training without having a part in it."""
+    settings = job.settings
     evaluation = compile_evaluation(
         learner,
-        eval_split,
+        Split.matching(job.eval_files, feature_spec, num_classes=learner.head.num_classes),
         problem=job.data_spec.label.problem,
         max_rows=settings.eval_steps * settings.batch_size or None,
     )
-    start = checkpoint.step if checkpoint else 0
-    run_loop(
-        compile_steps(learner, l2=settings.l2, jit_compile=settings.jit_compile),
-        batches.take,
-        [
-            Action(EverySteps(settings.log_every_steps), actions.record(history, learner)),
-            Action(
-                EverySteps(settings.evaluate_every_steps), actions.evaluate(history, evaluation)
-            ),
-            Action(
-                EverySteps(settings.checkpoint_every_steps),
-                actions.save(checkpoints, learner, history, batches),
-            ),
-            Action(
-                AtMostEvery(_REPORT_EVERY_S),
-                actions.report(start=start, batch_size=settings.batch_size),
-            ),
-        ],
-        start=start,
-        total=settings.steps,
-        steps_per_call=settings.steps_per_call,
-    )
+    report = actions.report(start=start.step if start else 0, batch_size=settings.batch_size)
+    return [
+        Action(AtMostEvery(_REPORT_EVERY_S), report),
+        Action(EverySteps(settings.log_every_steps), actions.record(history, learner)),
+        Action(EverySteps(settings.evaluate_every_steps), actions.evaluate(history, evaluation)),
+    ]
 
 
-def _input_shape(job: Job, transformed: tft.TFTransformOutput) -> InputShape:
-    spec = transformed.transformed_feature_spec()
-    width = spec[NUMERIC].shape[0] if NUMERIC in spec else 0
-    slots = spec[CATEGORICAL].shape[0] if CATEGORICAL in spec else 0
-    terms = 0
-    if job.data_spec.of_kind(CATEGORICAL):
-        terms = transformed.vocabulary_size_by_name(VOCABULARY)
-    return InputShape(width, slots, num_ids(job.data_spec, terms))
+def _input_shape(spec: DataSpec, transformed: tft.TFTransformOutput) -> InputShape:
+    columns = transformed.transformed_feature_spec()
+    width = columns[NUMERIC].shape[0] if NUMERIC in columns else 0
+    slots = columns[CATEGORICAL].shape[0] if CATEGORICAL in columns else 0
+    has_terms = bool(spec.of_kind(CATEGORICAL))
+    num_terms = transformed.vocabulary_size_by_name(VOCABULARY) if has_terms else 0
+    return InputShape(width, slots, num_ids(spec, num_terms))

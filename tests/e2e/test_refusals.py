@@ -29,7 +29,9 @@ def nothing_is_running(result: Result, pipeline: str, node: str) -> bool:
 
 def drop_column(rows: list[str], name: str) -> list[str]:
     at = rows[0].split(",").index(name)
-    return [",".join(cell for index, cell in enumerate(row.split(",")) if index != at) for row in rows]
+    return [
+        ",".join(cell for index, cell in enumerate(row.split(",")) if index != at) for row in rows
+    ]
 
 
 @pytest.mark.parametrize(
@@ -46,9 +48,7 @@ def test_bad_data_stops_before_transform(
 ) -> None:
     bad = tmp_path / "bad.csv"
     bad.write_text("\n".join(damage(taxi_rows()[:3000])) + "\n")  # type: ignore[operator]
-    result = run_local(
-        tmp_path / "root", "--data", str(bad), "--set", "evaluation.slices=[]"
-    )
+    result = run_local(tmp_path / "root", "--data", str(bad), "--set", "evaluation.slices=[]")
     assert result.exit_code == 3, result.stdout + result.stderr
     assert f"'{says}'" in result.stderr
     assert "schema.pbtxt" in result.stderr

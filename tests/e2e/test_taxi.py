@@ -15,10 +15,11 @@ from components.ingestion.settings import DataSettings
 from pipeline.nodes import nodes
 from tests.command import Command, Result
 
-COLUMNS = (
-    "trip_miles fare trip_seconds pickup_latitude pickup_longitude dropoff_latitude "
-    "dropoff_longitude trip_start_hour trip_start_day trip_start_month payment_type company"
-).split()
+COLUMNS = [
+    *("trip_miles", "fare", "trip_seconds", "payment_type", "company"),
+    *("pickup_latitude", "pickup_longitude", "dropoff_latitude", "dropoff_longitude"),
+    *("trip_start_hour", "trip_start_day", "trip_start_month"),
+]
 TEXT = ("payment_type", "company")
 NUM_ROWS = 15_002
 
@@ -188,14 +189,13 @@ def test_the_pushed_model_answers_as_the_evaluation_did(
 def test_the_model_is_at_least_as_good_as_logistic_regression(
     taxi_run: Result, splits: dict[str, Rows]
 ) -> None:
+    import pandas as pd
     from sklearn.compose import make_column_transformer
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss, roc_auc_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    import pandas as pd
 
     frames = {name: pd.DataFrame(rows)[COLUMNS] for name, rows in splits.items()}
     labels = {name: [label(row) for row in rows] for name, rows in splits.items()}

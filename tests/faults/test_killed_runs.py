@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +15,17 @@ from serving.versions import verify, versions
 from tests.command import Command, Result, call
 
 NODES = (
-    "ExampleGen StatisticsGen SchemaGen ExampleValidator DataGate Transform Trainer Evaluator "
-    "ServingCheck Pusher"
-).split()
+    "ExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "DataGate",
+    "Transform",
+    "Trainer",
+    "Evaluator",
+    "ServingCheck",
+    "Pusher",
+)
 FLAGS = ("--label", "target", "--set", "training.steps=3000", "--set", "training.batch_size=64")
 
 
@@ -28,17 +34,13 @@ def flags(small_table: Path) -> tuple[str, ...]:
     return ("--data", str(small_table), *FLAGS)
 
 
-def lines_of(process: subprocess.Popen[str]) -> Iterator[str]:
-    assert process.stdout is not None
-    yield from process.stdout
-
-
 def stop_in(
     root: Path, flags: tuple[str, ...], node: str, number: signal.Signals, *, after_s: float = 0.0
-) -> subprocess.Popen[str]:
+) -> Result:
     """Starts the command and sends it a signal once `node` is running."""
     process = call(root, *flags)
-    for line in lines_of(process):
+    assert process.stdout is not None
+    for line in process.stdout:
         if line.startswith(f"{node}: running"):
             time.sleep(after_s)
             if number == signal.SIGKILL:
@@ -46,8 +48,8 @@ def stop_in(
             else:
                 process.send_signal(number)
             break
-    process.communicate(timeout=120)
-    return process
+    stdout, stderr = process.communicate(timeout=120)
+    return Result(process.returncode, stdout, stderr, root)
 
 
 def unfinished(result: Result, pipeline: str) -> list[str]:
@@ -75,8 +77,8 @@ def test_a_run_killed_in_every_node_ends_as_one_that_was_not(
     root = tmp_path / "root"
     killed = 0
     for node in NODES:
-        process = stop_in(root, flags, node, signal.SIGKILL, after_s=0.05)
-        killed += process.returncode == -signal.SIGKILL
+        stopped = stop_in(root, flags, node, signal.SIGKILL, after_s=0.05)
+        killed += stopped.exit_code == -signal.SIGKILL
         assert len(served(root)) <= 1
     assert killed >= len(NODES) - 1, "the last node may end before the signal arrives"
 
@@ -107,7 +109,7 @@ def test_training_goes_on_from_its_last_checkpoint(
     assert process.returncode == -signal.SIGKILL
     saved = sorted(checkpoints.glob("*/step-*"))
     assert saved
-    result = run_local(root, *longer, "--set", "beam.num_workers=1")
+    result = run_local(root, *longer)
     assert result.exit_code == 0, result.stdout + result.stderr
     assert "Trainer: resumed at step" in result.stdout
 
@@ -117,9 +119,8 @@ def test_an_interrupt_ends_cleanly(
     run_local: Command, flags: tuple[str, ...], tmp_path: Path, number: signal.Signals
 ) -> None:
     root = tmp_path / "root"
-    process = stop_in(root, flags, "Transform", number, after_s=0.5)
-    assert process.returncode == Interrupted.exit_code
-    stopped = Result(process.returncode, "", "", root)
+    stopped = stop_in(root, flags, "Transform", number, after_s=0.5)
+    assert stopped.exit_code == Interrupted.exit_code, stopped.stdout + stopped.stderr
     assert unfinished(stopped, "tumors") == []
     [execution] = stopped.executions("tumors", "Transform")
     assert execution.state == "CANCELED"

@@ -26,8 +26,9 @@ NODES = (
 HASH = "the content"
 
 
-def artifact(identity: int) -> Artifact:
-    return Artifact(id=identity, type="Any", uri=f"/a/{identity}", live=True, properties={})
+def artifact(identity: int, node: Node | None = None) -> Artifact:
+    properties = {DATA: HASH} if node is not None and not node.inputs else {}
+    return Artifact(id=identity, type="Any", uri=f"/a/{identity}", live=True, properties=properties)
 
 
 def execution(
@@ -43,10 +44,9 @@ def execution(
         properties={
             CODE: code_hash(node.code),
             SETTINGS: json.dumps(node.settings, sort_keys=True),
-            **({} if node.inputs else {DATA: HASH}),
         },
         inputs={key: (artifact(value),) for key, value in inputs.items()},
-        outputs={key: (artifact(value),) for key, value in outputs.items()},
+        outputs={key: (artifact(value, node),) for key, value in outputs.items()},
     )
 
 
@@ -113,6 +113,12 @@ def test_new_data_runs_everything() -> None:
     assert actions(made) == ["run"] * 3
     assert made.step("ExampleGen").why == "the data changed"
     assert made.step("Transform").why == "ExampleGen runs"
+
+
+def test_new_data_is_seen_behind_a_cached_execution() -> None:
+    past = complete_history()
+    past["ExampleGen"].insert(0, dataclasses.replace(past["ExampleGen"][0], id=7, state="CACHED"))
+    assert actions(plan(past, content_hash="other content")) == ["run"] * 3
 
 
 def test_changed_code_is_said() -> None:

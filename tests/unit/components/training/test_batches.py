@@ -77,7 +77,7 @@ def test_from_any_position_the_same_rows_follow(
         whole.take(1)
     resumed = Batches(windows, batch_size=batch_size, seed=1, position=whole.position)
     expected = labels(whole, sum(calls))
-    assert sum((labels(resumed, num_steps) for num_steps in calls), []) == expected
+    assert [label for num_steps in calls for label in labels(resumed, num_steps)] == expected
     assert resumed.position == whole.position
 
 

@@ -27,7 +27,7 @@ import sys, json
 import tensorflow as tf
 assert not any(name.split(".")[0] in ("components", "tensorflow_transform") for name in sys.modules)
 model = tf.saved_model.load(sys.argv[1])
-examples = [bytes.fromhex(line) for line in open(sys.argv[2]).read().split()]
+examples = [bytes.fromhex(line) for line in open(sys.argv[2]).read().split("\\n")]
 answer = model.signatures["serving_default"](tf.constant(examples, tf.string))
 plain = lambda a: a.astype(str).tolist() if a.dtype == object else a.tolist()
 json.dump({name: plain(tensor.numpy()) for name, tensor in answer.items()}, open(sys.argv[3], "w"))

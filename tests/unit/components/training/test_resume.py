@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.unit.components.training.datasets import PROJECT, Dataset
 # Long enough to be killed in, with all that a step can depend on: random numbers, the decay, the
 # order of rows; and steps in a call that do not divide the steps between checkpoints.
 SETTINGS = {
-    "steps": 1500,
+    "steps": 1000,
     "batch_size": 24,
     "dropout": 0.2,
     "l2": 1e-4,
@@ -57,7 +58,6 @@ def final_values(root: Path) -> list[np.ndarray]:
     (directory,) = (root / "Trainer" / "checkpoints").iterdir()
     checkpoint = Checkpoints(directory.parent, key=directory.name).latest()
     assert checkpoint is not None
-    assert checkpoint.step == SETTINGS["steps"]
     return checkpoint.values
 
 
@@ -79,15 +79,18 @@ def assert_same_training(root: Path, other: Path) -> None:
     assert weights.read_bytes() == expected_weights.read_bytes()
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, STREAMED], ids=["cached", "streamed"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "kills"), [(SETTINGS, 3), (STREAMED, 1)], ids=["cached", "streamed"]
+)
 def test_a_training_killed_again_and_again_ends_like_one_left_alone(
-    taxi: Dataset, tmp_path: Path, start: Start, settings: dict
+    taxi: Dataset, tmp_path: Path, start: Start, settings: dict, kills: int
 ) -> None:
     alone = start(taxi.fn_args(tmp_path / "alone", **settings))
     killed_at = []
     dice = random.Random()
     # Fresh luck each time: any moment must do. The failure message tells the moments.
-    for after in sorted(dice.sample(range(1, 1300), 3)):
+    for after in sorted(dice.sample(range(1, 500), kills)):
         process = start(taxi.fn_args(tmp_path / "killed", **settings))
         while process.is_alive() and newest_step(tmp_path / "killed") < after:
             time.sleep(0.002)
@@ -95,9 +98,9 @@ def test_a_training_killed_again_and_again_ends_like_one_left_alone(
         killed_at.append(newest_step(tmp_path / "killed"))
         process.kill()
         process.join()
+        assert process.exitcode == -signal.SIGKILL, "it ended before it could be killed"
     finish(start(taxi.fn_args(tmp_path / "killed", **settings)))
     finish(alone)
-    assert killed_at[0] < SETTINGS["steps"]
     try:
         assert_same_training(tmp_path / "killed", tmp_path / "alone")
     except AssertionError as error:
@@ -108,7 +111,7 @@ def test_a_training_killed_again_and_again_ends_like_one_left_alone(
 def test_the_same_seed_gives_the_same_bits_in_every_process(
     taxi: Dataset, tmp_path: Path, start: Start
 ) -> None:
-    settings = {"steps": SETTINGS["steps"], "batch_size": 24, "dropout": 0.2}
+    settings = {"steps": 300, "batch_size": 24, "dropout": 0.2}
     finish(start(taxi.fn_args(tmp_path / "fresh", **settings)))
     # This process has other things in memory and has used TensorFlow before.
     run_fn(taxi.fn_args(tmp_path / "here", **settings))
@@ -118,7 +121,7 @@ def test_the_same_seed_gives_the_same_bits_in_every_process(
 def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(
     taxi: Dataset, tmp_path: Path
 ) -> None:
-    settings = {"steps": SETTINGS["steps"], "batch_size": 24, "checkpoint_every_steps": 500}
+    settings = {"steps": 60, "batch_size": 24, "checkpoint_every_steps": 20}
     for name in ("whole", "damaged"):
         run_fn(taxi.fn_args(tmp_path / name, **settings))
     *_, newest = sorted((tmp_path / "damaged").glob("Trainer/checkpoints/*/step-*.ckpt"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import tensorflow as tf
 from components import progress
 from components.errors import NodeFailed
 from components.training.checkpoints import Checkpoints
+from components.training.model import InputShape
 from components.training.run_fn import run_fn
-from components.training.train import train
+from components.training.settings import TrainingSettings
+from components.training.train import steps_per_call, train
 from tests.unit.components.training.datasets import Dataset, job
 
 
@@ -115,9 +118,17 @@ def test_a_loss_that_is_not_finite_stops_before_a_model_is_written(
     assert not model(tmp_path / "run").exists()
 
 
-def test_a_model_whose_evaluation_is_not_finite_is_not_written(
-    fares: Dataset, tmp_path: Path
-) -> None:
-    with pytest.raises(NodeFailed, match="step"):
-        run_fn(fares.fn_args(tmp_path, steps=200, learning_rate=10.0, l2=1e30))
-    assert not model(tmp_path).exists()
+def test_an_eval_split_without_rows_has_no_metrics(taxi: Dataset, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.gz"
+    with tf.io.TFRecordWriter(str(empty), "GZIP"):
+        pass
+    wanted = dataclasses.replace(job(taxi, steps=1), eval_files=(str(empty),))
+    _, learned = train(wanted, Checkpoints(tmp_path, key="key"))
+    assert learned.evaluations[0].metrics == {"rows": 0}
+
+
+def test_wide_rows_and_large_batches_run_in_shorter_calls() -> None:
+    settings = TrainingSettings(batch_size=8192, steps_per_call=50)
+    assert steps_per_call(settings, InputShape(10, 5, 100)) == 50
+    assert steps_per_call(settings, InputShape(900, 99, 100)) == 2
+    assert steps_per_call(settings, InputShape(90_000, 9, 100)) == 1

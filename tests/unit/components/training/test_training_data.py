@@ -69,7 +69,7 @@ def test_rows_that_do_not_fit_are_read_for_each_epoch(split: Split, cache_bytes:
     for epoch in range(3):
         read = ids(windows, epoch)
         assert [len(window) for window in read] == [20, 20, 20, 15]
-        assert sorted(sum(read, [])) == list(range(75))
+        assert sorted(row for window in read for row in window) == list(range(75))
 
 
 def test_files_come_in_another_order_each_epoch_and_in_the_same_again(split: Split) -> None:
