@@ -1,0 +1,109 @@
+"""What a user reads while a run goes on, and at its end."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.nodes import Node
+from pipeline.outcome import NOT_GOOD_ENOUGH, PUSHED, Outcome
+from pipeline.plan import Plan, Step
+from pipeline.progress import Display, format_report
+from pipeline.summary import print_summary, write_report
+
+PLAN = Plan(
+    (
+        Step(node=Node(id="Transform"), action="cached", why="nothing changed"),
+        Step(node=Node(id="Trainer"), action="run", why="[bold]settings[/] changed"),
+    )
+)
+
+
+def outcome(decision: str = PUSHED, pushed_to: str = "/root dir/serving/taxi/3") -> Outcome:
+    return Outcome(
+        decision=decision,
+        reason="every threshold was met",
+        pushed_to=pushed_to,
+        candidate={"auc": 0.95},
+        baseline={"auc": 0.94},
+        num_rows={"train": 10_000, "eval": 5_000},
+        warnings=("'new' (train split): [odd]",),
+    )
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def text(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_outside_a_terminal_each_change_is_a_plain_line(console: Console) -> None:
+    with Display(PLAN, console) as display:
+        display.on_node("Trainer", "running", 0)
+        display.on_report("Trainer", {"step": 5, "total": 10, "loss": 0.5})
+        display.on_node("Trainer", "done", 1.25)
+    assert text(console).splitlines() == [
+        "Trainer: running",
+        "Trainer: step 5 of 10, loss 0.5000",
+        "Trainer: done in 1.2 s",
+    ]
+    assert display.seconds == {"Trainer": 1.25}
+
+
+def test_reports_are_not_printed_more_often_than_can_be_read(console: Console) -> None:
+    with Display(PLAN, console) as display:
+        for step in range(1000):
+            display.on_report("Trainer", {"step": step, "total": 1000})
+    assert len(text(console).splitlines()) == 1
+
+
+def test_a_quiet_run_shows_nothing(console: Console) -> None:
+    with Display(PLAN, console, is_quiet=True) as display:
+        display.on_node("Trainer", "running", 0)
+        display.on_report("Trainer", {"rows": 3})
+    assert text(console) == ""
+
+
+def test_in_a_terminal_the_table_shows_state_and_report() -> None:
+    terminal = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
+    with Display(PLAN, terminal) as display:
+        display.on_node("Trainer", "running", 0)
+        display.on_report("Trainer", {"step": 5, "total": 10, "examples_per_s": 1234.5})
+    shown = text(terminal)
+    assert "Transform" in shown
+    assert "step 5 of 10, 1,234 examples/s" in shown
+
+
+def test_a_report_of_unknown_values_is_silent() -> None:
+    assert format_report({"other": 1}) == ""
+
+
+def test_the_summary_names_decision_version_and_next_command(console: Console) -> None:
+    print_summary(console, PLAN, outcome(), {"Trainer": 2.0}, 3.0)
+    shown = text(console)
+    for part in ("pushed: every threshold", "/root dir/serving/taxi/3", "0.95", "0.94", "10,000"):
+        assert part in shown
+    assert "--dir '/root dir/serving/taxi/3'" in shown
+    assert "'new' (train split): [odd]" in shown
+
+
+def test_the_summary_of_a_refused_model_suggests_no_folder(console: Console) -> None:
+    print_summary(console, PLAN, outcome(NOT_GOOD_ENOUGH, ""), {}, 3.0)
+    assert "saved_model_cli" not in text(console)
+
+
+def test_the_report_is_whole_or_absent(tmp_path: Path) -> None:
+    path = tmp_path / "report" / "run.json"
+    write_report(path, "r", PLAN, outcome(), {"Trainer": 2.0})
+    report = json.loads(path.read_text())
+    assert [node["state"] for node in report["nodes"]] == ["cached", "run"]
+    assert report["decision"] == PUSHED
+    assert [item.name for item in path.parent.iterdir()] == ["run.json"]

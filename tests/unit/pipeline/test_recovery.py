@@ -1,0 +1,72 @@
+"""A store that a killed process left behind is put in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ml_metadata
+import pytest
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline import recovery
+from pipeline.lineage.store import LineageStore
+
+_Execution = metadata_store_pb2.Execution
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ml_metadata.MetadataStore:
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(tmp_path / "metadata.db")
+    config.sqlite.connection_mode = (
+        metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    )
+    return ml_metadata.MetadataStore(config)
+
+
+def put(store: ml_metadata.MetadataStore, state: int) -> int:
+    kind = metadata_store_pb2.ExecutionType(name="tfx.components.trainer.component.Trainer")
+    context = metadata_store_pb2.ContextType(name="node")
+    node = metadata_store_pb2.Context(type_id=store.put_context_type(context), name="taxi.Trainer")
+    known = store.get_context_by_type_and_name("node", "taxi.Trainer")
+    execution = _Execution(type_id=store.put_execution_type(kind), last_known_state=state)
+    identity, _, _ = store.put_execution(execution, [], [known or node])
+    return identity
+
+
+def test_unfinished_executions_are_canceled_and_their_outputs_removed(
+    store: ml_metadata.MetadataStore, tmp_path: Path
+) -> None:
+    running, done = put(store, _Execution.RUNNING), put(store, _Execution.COMPLETE)
+    folders = {
+        identity: tmp_path / "artifacts" / "taxi" / "Trainer" / "model" / str(identity)
+        for identity in (running, done)
+    }
+    for folder in folders.values():
+        (folder / "Format-Serving").mkdir(parents=True)
+
+    assert recovery.close_unfinished(
+        tmp_path / "metadata.db", tmp_path / "artifacts", "the process was killed"
+    ) == ["Trainer"]
+
+    assert not folders[running].exists()
+    assert folders[done].exists()
+    found = LineageStore(tmp_path / "metadata.db").executions("taxi", "Trainer")
+    assert [(item.id, item.state) for item in found] == [
+        (done, "COMPLETE"),
+        (running, "CANCELED"),
+    ]
+    assert found[1].properties["stopped"] == "the process was killed"
+
+
+def test_a_store_without_unfinished_executions_is_left_alone(
+    store: ml_metadata.MetadataStore, tmp_path: Path
+) -> None:
+    put(store, _Execution.FAILED)
+    assert recovery.close_unfinished(tmp_path / "metadata.db", tmp_path, "killed") == []
+
+
+def test_where_there_is_no_store_there_is_nothing_to_do(tmp_path: Path) -> None:
+    assert recovery.close_unfinished(tmp_path / "metadata.db", tmp_path, "killed") == []
+    assert not (tmp_path / "metadata.db").exists()
+    assert LineageStore(tmp_path / "metadata.db").executions("taxi", "Trainer") == []
