@@ -14,6 +14,7 @@ exit codes:
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import datetime
 import os
@@ -205,4 +206,10 @@ def _lock(layout: Layout) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # TensorFlow and Beam would take over a second to be torn down, object by object; what cleans
+    # up after them still runs.
+    atexit._run_exitfuncs()
+    os._exit(code)

@@ -35,7 +35,6 @@ METRICS: dict[Problem, dict[str, tuple[str, bool]]] = {
         # TFMA's own BinaryCrossEntropy is NaN for a certain prediction; that of Keras clips.
         "log_loss": ("BinaryCrossentropy", False),
         "accuracy": ("BinaryAccuracy", True),
-        "calibration": ("Calibration", True),
     },
     "multiclass": {
         "accuracy": ("SparseCategoricalAccuracy", True),

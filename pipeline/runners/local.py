@@ -23,6 +23,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from components.errors import NodeFailed, WaybillError
 from pipeline.plan import Plan, Step
+from pipeline.runners import beam_startup
 
 _WORKERS = 2
 
@@ -63,6 +64,7 @@ def run(ir: pipeline_pb2.Pipeline, plan: Plan, on_node: OnNode) -> None:
     Raises:
         WaybillError: a node refused or failed; nodes that need it were not started.
     """
+    beam_startup.install()
     deployment = runner_utils.extract_local_deployment_config(ir)
     nodes = {item.pipeline_node.node_info.id: item.pipeline_node for item in ir.nodes}
     waiting = {step.node.id: step for step in plan.steps if step.action != "skip"}
