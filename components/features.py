@@ -55,6 +55,13 @@ class Label(Settings):
     ratio_to: str | None = None
     above: float | None = None
 
+    @pydantic.model_validator(mode="after")
+    def _classes_fit_the_problem(self) -> Label:
+        expected = {"binary": 2, "regression": 0}.get(self.problem, max(3, len(self.classes)))
+        if len(self.classes) != expected:
+            raise ValueError(f"a {self.problem} label has {len(self.classes)} classes")
+        return self
+
 
 class DataSpec(Settings):
     """The input columns, in order, and the label."""

@@ -18,6 +18,10 @@ from components.ingestion import profile, schema_spec, sources, spec
 from components.ingestion.cells import CellType
 from pipeline.config import PipelineConfig
 
+# Enough for the default learning rate to converge on a small table, and no more than minutes on a
+# large one; early stopping would be better than any such rule.
+_EPOCHS, _MIN_STEPS, _MAX_STEPS = 40, 300, 10_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
@@ -61,6 +65,7 @@ def resolve(config: PipelineConfig) -> Resolved:
     contract = schema_spec.schema_types(schema) if schema is not None else None
     data_spec = inference.spec
     evaluation = _with_thresholds(config.evaluation, data_spec, found)
+    config = _with_steps(config, found)
     for group in config.evaluation.slices:
         for column in group:
             _check_column("evaluation.slices", column, found)
@@ -110,6 +115,17 @@ def _infer(
     return schema_spec.spec_from_schema(schema, chosen, config.features, profile=found)
 
 
+def _with_steps(config: PipelineConfig, found: profile.Profile) -> PipelineConfig:
+    """Sets `training.steps`, where it is not set, by the number of rows."""
+    training, splits = config.training, config.data.splits
+    if "steps" in training.model_fields_set or not found.whole:
+        return config
+    num_train = found.num_rows * splits.train / (splits.train + splits.eval)
+    wanted = round(_EPOCHS * num_train / training.batch_size)
+    steps = min(max(wanted, _MIN_STEPS), _MAX_STEPS)
+    return config.model_copy(update={"training": training.model_copy(update={"steps": steps})})
+
+
 def _with_thresholds(
     settings: EvaluationSettings, data_spec: DataSpec, found: profile.Profile
 ) -> EvaluationSettings:
@@ -146,6 +162,7 @@ def _notes(
             bounds.append(f"{name} at least {threshold.min:.4g}")
         if threshold.max is not None:
             bounds.append(f"{name} at most {threshold.max:.4g}")
+    lines = (*inference.explanation, f"training: {config.training.steps} steps")
     if config.evaluation.thresholds:
-        return inference.explanation
-    return (*inference.explanation, f"a model is pushed with {' and '.join(bounds)}")
+        return lines
+    return (*lines, f"a model is pushed with {' and '.join(bounds)}")

@@ -8,11 +8,13 @@ from components.errors import ConfigError
 from components.evaluation.settings import METRICS, EvaluationSettings, Threshold
 from components.features import DataSpec, Feature, Label, Problem
 
+CLASSES = {"binary": ("a", "b"), "multiclass": ("a", "b", "c"), "regression": ()}
+
 
 def spec(problem: Problem) -> DataSpec:
     return DataSpec(
         features=(Feature(name="x", kind="numeric", dtype="float"),),
-        label=Label(column="y", dtype="float", problem=problem),
+        label=Label(column="y", dtype="float", problem=problem, classes=CLASSES[problem]),
     )
 
 

@@ -42,57 +42,52 @@ def apply(tmp_path_factory: pytest.TempPathFactory) -> Apply:
 
 
 def analyze(spec: DataSpec, rows: Rows, folder: Path) -> Apply:
-    import tfx  # noqa: F401, I001 - puts a module in place that the next import needs
+    import tfx  # noqa: F401, I001 - puts a module in place that the next imports need
     import apache_beam as beam
     import tensorflow as tf
     import tensorflow_transform as tft
     import tensorflow_transform.beam as tft_beam
-    from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+    from tensorflow_transform.tf_metadata import schema_utils
+    from tfx_bsl.public import tfxio
 
     from components.transform.preprocessing import preprocessing_fn
 
     types = {"float": tf.float32, "int": tf.int64, "bytes": tf.string}
     columns = {feature.name: feature.dtype for feature in spec.features}
     columns[spec.label.column] = spec.label.dtype
-    if spec.label.ratio_to:
-        columns[spec.label.ratio_to] = "float"
     feature_spec = {name: tf.io.VarLenFeature(types[kind]) for name, kind in columns.items()}
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(feature_spec))
+
+    def serialize(row: dict[str, Any]) -> bytes:
+        example = tf.train.Example()
+        for name, kind in columns.items():
+            value = row.get(name)
+            if value is not None:
+                _put(example.features.feature[name], kind, value)
+        return example.SerializeToString()
+
+    # Not the shorter way, by dicts: its coder crashes the interpreter when that ends.
+    source = tfxio.TFExampleBeamRecord(
+        "inmem", schema=schema_utils.schema_from_feature_spec(feature_spec)
+    )
     config = {
         "data_spec": spec.model_dump_json(),
         "settings": TransformSettings().model_dump_json(),
     }
-    data = [{name: _cell(row, name) for name in columns} for row in rows]
     with beam.Pipeline(runner="FnApiRunner") as pipeline, tft_beam.Context(str(folder / "tmp")):
-        rows_and_metadata = (pipeline | beam.Create(data), metadata)
-        graph = rows_and_metadata | tft_beam.AnalyzeDataset(
+        batches = pipeline | beam.Create([serialize(row) for row in rows]) | source.BeamSource()
+        graph = (batches, source.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(
             lambda inputs: preprocessing_fn(inputs, config)
         )
         _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
     output = tft.TFTransformOutput(str(folder / "graph"))
 
     def transform(asked: Rows) -> Mapping[str, np.ndarray]:
-        examples = []
-        for row in asked:
-            example = tf.train.Example()
-            for name, kind in columns.items():
-                value = row.get(name)
-                if value is not None:
-                    _put(example.features.feature[name], kind, value)
-            examples.append(example.SerializeToString())
-        raw = tf.io.parse_example(examples, feature_spec)
+        raw = tf.io.parse_example([serialize(row) for row in asked], feature_spec)
         found = output.transform_raw_features(raw)
         return {name: tensor.numpy() for name, tensor in found.items()}
 
     transform.vocabulary_size = output.vocabulary_size_by_name("vocabulary")  # type: ignore[attr-defined]
     return transform
-
-
-def _cell(row: dict[str, Any], name: str) -> list[Any]:
-    value = row.get(name)
-    if value is None:
-        return []
-    return [value.encode() if isinstance(value, str) else value]
 
 
 def _put(feature: Any, kind: str, value: Any) -> None:
