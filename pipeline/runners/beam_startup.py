@@ -30,11 +30,7 @@ def install() -> None:
 def remember_options(initialize: Callable[..., None]) -> Callable[..., None]:
     """Wraps `PipelineOptions.__init__`: the same flags are parsed once for each options class."""
 
-    @functools.cache
-    def parse(kind: type[PipelineOptions], flags: tuple[str, ...]) -> Any:
-        options = kind.__new__(kind)
-        initialize(options, list(flags))
-        return options._visible_options
+    parsed: dict[tuple[type, tuple[str, ...]], Any] = {}
 
     @functools.wraps(initialize)
     def wrapper(self: PipelineOptions, flags: Any = None, **overrides: Any) -> None:
@@ -42,8 +38,12 @@ def remember_options(initialize: Callable[..., None]) -> Callable[..., None]:
         if flags is None or isinstance(flags, str) or overrides:
             initialize(self, flags, **overrides)
             return
+        key = (type(self), tuple(flags))
+        if key not in parsed:
+            initialize(self, flags)
+            parsed[key] = self._visible_options
         self._flags = flags
-        self._visible_options = copy.deepcopy(parse(type(self), tuple(flags)))
+        self._visible_options = copy.deepcopy(parsed[key])
         self._all_options = {
             name: getattr(self._visible_options, name) for name in self._visible_option_list()
         }
