@@ -130,7 +130,7 @@ def read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold keys and values, not a {type(values).__name__}.")
-    for section, key in (("data", "path"), ("validation", "schema_path"), ("push", "directory")):
+    for section, key in (("data", "path"), ("validation", "schema_path")):
         value = values.get(section)
         if isinstance(value, dict) and isinstance(value.get(key), str):
             value[key] = _absolute(value[key], path.parent)

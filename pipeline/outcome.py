@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from components.errors import ModelNotGoodEnough, ModelNotServable
+from components.errors import (
+    DataRejected,
+    ModelNotGoodEnough,
+    ModelNotServable,
+    NodeFailed,
+    WaybillError,
+)
 from pipeline.lineage.models import Artifact
 from pipeline.plan import Plan
 
-PUSHED, NOT_GOOD_ENOUGH, NOT_SERVABLE, UNFINISHED = (
-    "pushed",
-    "not good enough",
-    "not servable",
-    "unfinished",
-)
+PUSHED, NOT_GOOD_ENOUGH, NOT_SERVABLE = "pushed", "not good enough", "not servable"
+UNFINISHED, DATA_REJECTED, FAILED = "unfinished", "data rejected", "failed"
 _EXIT_CODES = {
+    DATA_REJECTED: DataRejected.exit_code,
+    FAILED: NodeFailed.exit_code,
     PUSHED: 0,
     NOT_GOOD_ENOUGH: ModelNotGoodEnough.exit_code,
     NOT_SERVABLE: ModelNotServable.exit_code,
@@ -29,8 +33,8 @@ class Outcome:
     """The decision on the model, its reason, and the numbers behind it.
 
     Attributes:
-        decision: `pushed`, `not good enough`, `not servable`, or `unfinished` when the run was
-            asked to end before.
+        decision: `pushed`, `not good enough`, `not servable`, `data rejected`, `failed`, or
+            `unfinished` when the run was asked to end before.
         reason: in words.
         pushed_to: the folder of the pushed version; empty when nothing was pushed.
         candidate: metric name to value, over all examples of the eval split.
@@ -41,11 +45,11 @@ class Outcome:
 
     decision: str
     reason: str
-    pushed_to: str
-    candidate: Mapping[str, float]
-    baseline: Mapping[str, float]
-    num_rows: Mapping[str, int]
-    warnings: tuple[str, ...]
+    pushed_to: str = ""
+    candidate: Mapping[str, float] = field(default_factory=dict)
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    num_rows: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -76,6 +80,12 @@ def read_outcome(plan: Plan) -> Outcome:
         },
         warnings=tuple(json.loads(gate.text("warnings") or "[]")) if gate else (),
     )
+
+
+def failed_outcome(error: WaybillError) -> Outcome:
+    """The outcome of a run that an error ended."""
+    decision = DATA_REJECTED if isinstance(error, DataRejected) else FAILED
+    return Outcome(decision=decision, reason=str(error))
 
 
 def _decision(plan: Plan) -> tuple[str, str, str]:

@@ -68,8 +68,9 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stops drawing; the table disappears, the summary takes its place."""
+        """Stops drawing; the summary takes the table's place, unless the run ended in an error."""
         if self._live is not None:
+            self._live.transient = error is None
             self._live.stop()
 
     def on_node(self, node: str, state: str, seconds: float) -> None:

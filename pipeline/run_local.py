@@ -38,7 +38,7 @@ from pipeline.layout import Layout
 from pipeline.lineage.store import LineageStore
 from pipeline.logs import capture
 from pipeline.nodes import Node, nodes
-from pipeline.outcome import read_outcome
+from pipeline.outcome import failed_outcome, read_outcome
 from pipeline.plan import Plan, make_plan
 from pipeline.progress import Display
 from pipeline.resolve import Resolved, resolve
@@ -164,8 +164,12 @@ def _execute(run: Run, plan: Plan) -> dict[str, float]:
                 local.run(local.compile_pipeline(pipeline, plan, run.run_id), plan, display.on_node)
         except KeyboardInterrupt:
             _abandon(run, console)
-        except NodeFailed as error:
-            raise NodeFailed(f"{error}\nThe log is {log}.") from error
+        except WaybillError as error:
+            outcome = failed_outcome(error)
+            write_report(run.layout.report, run.run_id, plan, outcome, display.seconds)
+            if isinstance(error, NodeFailed):
+                raise NodeFailed(f"{error}\nThe log is {log}.") from error
+            raise
     return display.seconds
 
 

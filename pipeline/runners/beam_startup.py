@@ -29,7 +29,6 @@ def install() -> None:
 
 def remember_options(initialize: Callable[..., None]) -> Callable[..., None]:
     """Wraps `PipelineOptions.__init__`: the same flags are parsed once for each options class."""
-
     parsed: dict[tuple[type, tuple[str, ...]], Any] = {}
 
     @functools.wraps(initialize)

@@ -52,6 +52,7 @@ def test_bad_data_stops_before_transform(
     assert result.exit_code == 3, result.stdout + result.stderr
     assert f"'{says}'" in result.stderr
     assert "schema.pbtxt" in result.stderr
+    assert result.report["decision"] == "data rejected"
     assert not result.executions("taxi", "Transform")
     assert nothing_is_running(result, "taxi", "DataGate")
     assert nothing_was_pushed(result)
