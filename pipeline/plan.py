@@ -127,7 +127,8 @@ def _match(
     """The newest execution whose result still holds, or why there is none."""
     runs = [source for source, _ in node.inputs.values() if _changes(steps[source])]
     if runs:
-        return None, f"{' and '.join(dict.fromkeys(runs))} runs"
+        names = list(dict.fromkeys(runs))
+        return None, f"{' and '.join(names)} {'runs' if len(names) == 1 else 'run'}"
     done = [execution for execution in history(node.id) if execution.succeeded]
     if not done:
         return None, "no earlier result"

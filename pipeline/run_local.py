@@ -42,7 +42,7 @@ from pipeline.outcome import failed_outcome, read_outcome
 from pipeline.plan import Plan, make_plan
 from pipeline.progress import Display
 from pipeline.resolve import Resolved, resolve
-from pipeline.summary import print_plan, print_summary, write_report
+from pipeline.summary import print_plan, print_summary, shown, write_report
 
 DEFAULT_ROOT = "output"
 
@@ -144,7 +144,7 @@ def _main(args: argparse.Namespace) -> int:
         console.print("Nothing changed since the last run: nothing to do.")
     print_summary(console, plan, outcome, seconds, time.monotonic() - run.started)
     if plan.has_work and not args.verbose:
-        log = run.layout.log(run.run_id)
+        log = shown(run.layout.log(run.run_id))
         console.print(f"log       {log}", markup=False, highlight=False, soft_wrap=True)
     return outcome.exit_code
 
@@ -168,7 +168,7 @@ def _execute(run: Run, plan: Plan) -> dict[str, float]:
             outcome = failed_outcome(error)
             write_report(run.layout.report, run.run_id, plan, outcome, display.seconds)
             if isinstance(error, NodeFailed):
-                raise NodeFailed(f"{error}\nThe log is {log}.") from error
+                raise NodeFailed(f"{error}\nThe log is {shown(log)}.") from error
             raise
     return display.seconds
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def print_summary(
         )
     )
     if outcome.pushed_to:
-        console.print(Text(f"model     {outcome.pushed_to}"), soft_wrap=True)
+        console.print(Text(f"model     {shown(Path(outcome.pushed_to))}"), soft_wrap=True)
     console.print(f"time      {wall_s:.1f} s", highlight=False)
     console.print(Text(f"next      {next_command(outcome)}"), soft_wrap=True)
 
@@ -80,14 +81,24 @@ def _metrics(outcome: Outcome) -> Table:
 
 def next_command(outcome: Outcome) -> str:
     """The command that a user most likely wants next."""
+    python = Path(sys.executable)
+    run = f"{quoted(python)} -m pipeline.run_local"
     if outcome.pushed_to:
-        folder = shlex.quote(outcome.pushed_to)
-        return (
-            f"saved_model_cli show --dir {folder} --tag_set serve --signature_def serving_default"
-        )
+        tool, folder = quoted(python.with_name("saved_model_cli")), quoted(Path(outcome.pushed_to))
+        return f"{tool} show --dir {folder} --tag_set serve --signature_def serving_default"
     if outcome.decision == NOT_GOOD_ENOUGH:
-        return "make run ARGS='--set training.steps=2000'   (or lower evaluation.thresholds)"
-    return "make run ARGS='--dry-run'"
+        return f"{run} --set training.steps=2000   (or other evaluation.thresholds)"
+    return f"{run} --dry-run"
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be typed here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def quoted(path: Path) -> str:
+    """`shown`, as a word for the shell."""
+    return shlex.quote(shown(path))
 
 
 def write_report(

@@ -105,9 +105,11 @@ def _as_float(column: Any) -> tf.Tensor:
 def _scale(values: tf.Tensor, features: tuple[Feature, ...]) -> tf.Tensor:
     """Z-scores, missing as the mean; then a missing flag for every column without buckets."""
     missing = tf.math.is_nan(values)
-    scores = tft.scale_to_z_score(values, elementwise=True)
+    # In double precision, so that the order in which Beam adds batches up does not show: a column
+    # such as a latitude, whose values are alike, would differ from run to run in the third digit.
+    scores = tft.scale_to_z_score(tf.cast(values, tf.float64), elementwise=True)
     scores = tf.where(missing | tf.math.is_nan(scores), tf.zeros_like(scores), scores)
-    scores = tf.clip_by_value(scores, -_MAX_Z_SCORE, _MAX_Z_SCORE)
+    scores = tf.cast(tf.clip_by_value(scores, -_MAX_Z_SCORE, _MAX_Z_SCORE), tf.float32)
     flagged = [index for index, feature in enumerate(features) if not feature.buckets]
     if not flagged:
         return scores

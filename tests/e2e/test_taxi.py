@@ -253,3 +253,11 @@ def test_the_same_command_again_does_nothing(run_local: Command, taxi_run: Resul
     assert again.ran == set()
     assert again.report["pushed_to"] == taxi_run.report["pushed_to"]
     assert again.executions("taxi", "Pusher") == before
+
+
+def test_another_root_gives_the_same_model(
+    run_local: Command, taxi_run: Result, tmp_path: Path
+) -> None:
+    other = run_local(tmp_path / "root")
+    assert other.exit_code == 0
+    assert other.report["candidate"] == pytest.approx(taxi_run.report["candidate"], rel=1e-6)
