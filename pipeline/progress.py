@@ -52,8 +52,14 @@ class Display:
         self._is_quiet = is_quiet
         self._live: Live | None = None
         if console.is_terminal and not is_quiet:
+            # What the libraries write goes where the process's streams go, not above the table.
             self._live = Live(
-                console=console, get_renderable=self._table, refresh_per_second=4, transient=True
+                console=console,
+                get_renderable=self._table,
+                refresh_per_second=4,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
             )
 
     def __enter__(self) -> Display:

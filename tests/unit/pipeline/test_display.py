@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,16 @@ def test_in_a_terminal_the_table_shows_state_and_report() -> None:
     shown = text(terminal)
     assert "Transform" in shown
     assert "step 5 of 10, 1,234 examples/s" in shown
+
+
+def test_in_a_terminal_the_chatter_of_libraries_stays_out_of_the_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    terminal = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
+    with Display(PLAN, terminal):
+        print("from a library", file=sys.stderr)
+    assert "from a library" not in text(terminal)
+    assert "from a library" in capsys.readouterr().err
 
 
 def test_a_report_of_unknown_values_is_silent() -> None:
