@@ -29,6 +29,7 @@ from components.validation.settings import ValidationSettings
 
 CONFIG_DIR = Path(__file__).parent / "configs"
 DEFAULT = "taxi"
+_LOCAL_RUNNER = "pipeline.runners.beam_local.LocalRunner"
 
 
 class LabelSettings(Settings):
@@ -69,7 +70,7 @@ class BeamSettings(Settings):
         if any(arg.split("=", 1)[0] == "--runner" for arg in self.args):
             return list(self.args)
         # TFX packs itself for the workers unless an image is named; local workers need neither.
-        flags = ["--runner=FnApiRunner", "--sdk_container_image=none", *self.args]
+        flags = [f"--runner={_LOCAL_RUNNER}", "--sdk_container_image=none", *self.args]
         if self.num_workers > 1:
             flags += [
                 "--direct_running_mode=multi_processing",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import absl.logging
 from rich.console import Console
 
 
@@ -26,7 +26,7 @@ def capture(log: Path, *, is_verbose: bool) -> Iterator[Console]:
         A console that still writes to the terminal.
     """
     if is_verbose:
-        logging.basicConfig(level=logging.INFO)
+        absl.logging.set_verbosity(absl.logging.INFO)
         yield Console()
         return
     log.parent.mkdir(parents=True, exist_ok=True)

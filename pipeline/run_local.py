@@ -167,7 +167,7 @@ def _execute(run: Run, plan: Plan) -> dict[str, float]:
         except WaybillError as error:
             outcome = failed_outcome(error)
             write_report(run.layout.report, run.run_id, plan, outcome, display.seconds)
-            if isinstance(error, NodeFailed):
+            if isinstance(error, NodeFailed) and not run.args.verbose:
                 raise NodeFailed(f"{error}\nThe log is {shown(log)}.") from error
             raise
     return display.seconds

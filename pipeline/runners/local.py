@@ -6,6 +6,7 @@ mostly waits for the process that it started.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -65,6 +66,8 @@ def run(ir: pipeline_pb2.Pipeline, plan: Plan, on_node: OnNode) -> None:
         WaybillError: a node refused or failed; nodes that need it were not started.
     """
     beam_startup.install()
+    # TFX's Beam executors read the process's flags as theirs; ours have other meanings.
+    sys.argv[1:] = []
     deployment = runner_utils.extract_local_deployment_config(ir)
     nodes = {item.pipeline_node.node_info.id: item.pipeline_node for item in ir.nodes}
     waiting = {step.node.id: step for step in plan.steps if step.action != "skip"}

@@ -77,6 +77,29 @@ def test_a_lost_artifact_is_made_again(
     assert again.ran == AFTER_TRAINER
 
 
+def test_the_libraries_flags_are_not_ours_and_their_log_is_shown_on_request(
+    run_local: Command, small_table: Path, tmp_path: Path
+) -> None:
+    flags = ("--data", str(small_table), *QUICK, "--to", "DataGate", "-v")
+    result = run_local(tmp_path / "root", *flags)
+    assert result.exit_code == 0, result.stdout + result.stderr
+    assert "INFO:absl" in result.stderr
+    assert not (tmp_path / "root" / "logs").exists()
+
+
+def test_worker_processes_do_the_same_work(
+    run_local: Command, small_table: Path, tmp_path: Path
+) -> None:
+    flags = ("--data", str(small_table), *QUICK)
+    alone = run_local(tmp_path / "alone", *flags)
+    workers = run_local(tmp_path / "workers", *flags, "--set", "beam.num_workers=2")
+    assert workers.exit_code == 0, workers.stdout + workers.stderr
+    assert workers.report["rows"] == alone.report["rows"]
+    assert workers.report["candidate"]["auc"] == pytest.approx(
+        alone.report["candidate"]["auc"], abs=0.05
+    )
+
+
 def test_to_ends_early_and_the_next_run_goes_on(
     run_local: Command, small_table: Path, tmp_path: Path
 ) -> None:
