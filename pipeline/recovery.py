@@ -8,8 +8,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.lineage.store import open_store
 
 STOPPED = "stopped"
 _State = metadata_store_pb2.Execution
@@ -24,14 +25,15 @@ def close_unfinished(database: Path, artifacts: Path, reason: str) -> list[str]:
         artifacts: the folder of the artifacts, `<pipeline>/<node>/<key>/<execution id>` inside.
         reason: recorded on each execution, as the property `stopped`.
 
+    Raises:
+        ConfigError: the file is no metadata store.
+
     Returns:
         The names of the executions' types, such as `Trainer`.
     """
-    if not database.is_file() or not database.stat().st_size:
+    store = open_store(database, writable=True)
+    if store is None:
         return []
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(database)
-    store = ml_metadata.MetadataStore(config)
     unfinished = [
         execution
         for execution in store.get_executions()

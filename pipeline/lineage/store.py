@@ -1,4 +1,4 @@
-"""Reads a TFX metadata store: the only module that imports ml_metadata to read.
+"""Reads a TFX metadata store; opens it for the few that write.
 
 Events are walked in batches of ids; `filter_query` is not used, since ml-metadata 1.21 has none.
 """
@@ -11,13 +11,36 @@ from pathlib import Path
 from typing import Any
 
 import ml_metadata
+from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2
 
+from components.errors import ConfigError
 from pipeline.lineage.models import Artifact, Execution, Value
 
 _Event = metadata_store_pb2.Event
 _STATES = metadata_store_pb2.Execution.State
 _MAX_EXECUTIONS = 200
+
+
+def open_store(database: Path, *, writable: bool = False) -> ml_metadata.MetadataStore | None:
+    """Connects to the store in a SQLite file; None where there is none yet.
+
+    Raises:
+        ConfigError: the file is no metadata store, or cannot be read.
+    """
+    if not database.is_file() or not database.stat().st_size:
+        return None
+    mode = metadata_store_pb2.SqliteMetadataSourceConfig
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(database)
+    config.sqlite.connection_mode = mode.READWRITE if writable else mode.READONLY
+    try:
+        return ml_metadata.MetadataStore(config)
+    except (RuntimeError, errors.StatusError) as error:
+        reason = str(error).partition(" query: ")[0]
+        raise ConfigError(
+            f"{database} is not a metadata store: {reason}. Move it away, or use another --root."
+        ) from error
 
 
 class LineageStore:
@@ -28,13 +51,12 @@ class LineageStore:
 
         Args:
             database: the SQLite file; where there is none, the history is empty.
+
+        Raises:
+            ConfigError: the file is no metadata store.
         """
-        self._store: ml_metadata.MetadataStore | None = None
-        if database.is_file() and database.stat().st_size:
-            config = metadata_store_pb2.ConnectionConfig()
-            config.sqlite.filename_uri = str(database)
-            config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-            self._store = ml_metadata.MetadataStore(config)
+        self._store = open_store(database)
+        if self._store is not None:
             self._types = {kind.id: kind.name for kind in self._store.get_artifact_types()}
 
     def executions(self, pipeline: str, node: str) -> list[Execution]:

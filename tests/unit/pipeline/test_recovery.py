@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import ml_metadata
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
+from components.errors import ConfigError
 from pipeline import recovery
 from pipeline.lineage.store import LineageStore
 
@@ -70,3 +72,21 @@ def test_where_there_is_no_store_there_is_nothing_to_do(tmp_path: Path) -> None:
     assert recovery.close_unfinished(tmp_path / "metadata.db", tmp_path, "killed") == []
     assert not (tmp_path / "metadata.db").exists()
     assert LineageStore(tmp_path / "metadata.db").executions("taxi", "Trainer") == []
+
+
+def test_a_file_that_is_no_store_is_named_with_the_fix(tmp_path: Path) -> None:
+    database = tmp_path / "metadata.db"
+    database.write_bytes(b"no database" * 500)
+    with pytest.raises(ConfigError, match=r"metadata\.db is not a metadata store.*Move it away"):
+        LineageStore(database)
+    with pytest.raises(ConfigError, match="Move it away"):
+        recovery.close_unfinished(database, tmp_path, "killed")
+
+
+def test_a_store_that_was_killed_while_it_was_made_is_made(tmp_path: Path) -> None:
+    database = tmp_path / "metadata.db"
+    connection = sqlite3.connect(database)
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    assert recovery.close_unfinished(database, tmp_path, "killed") == []
+    assert LineageStore(database).executions("taxi", "Trainer") == []
