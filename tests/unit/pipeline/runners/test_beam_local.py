@@ -1,0 +1,50 @@
+"""Worker processes start wherever the project lies, and get the pipeline's options."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+PIPELINE = """
+import sys
+import apache_beam as beam
+from pipeline.config import BeamSettings
+
+sys.executable = sys.argv[1]
+flags = BeamSettings(num_workers=2).pipeline_args()
+
+
+def plugin_is_imported(_):
+    import sys
+
+    return str("tfx" in sys.modules)
+
+
+with beam.Pipeline(argv=flags) as pipeline:
+    _ = (
+        pipeline
+        | beam.Create([1, 2, 3])
+        | beam.Map(plugin_is_imported)
+        | beam.io.WriteToText(sys.argv[2])
+    )
+"""
+
+
+def test_workers_start_from_a_path_with_a_space_and_import_their_plugin(tmp_path: Path) -> None:
+    python = tmp_path / "a folder" / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    # In a process of its own: Beam waits for ever for a worker that does not start.
+    done = subprocess.run(
+        [sys.executable, "-c", PIPELINE, str(python), str(tmp_path / "out")],
+        cwd=Path(__file__).parents[4],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = [line for file in tmp_path.glob("out*") for line in file.read_text().split()]
+    assert lines == ["True"] * 3
