@@ -134,11 +134,12 @@ def read(path: Path) -> dict[str, Any]:
     for section, key in (("data", "path"), ("validation", "schema_path")):
         value = values.get(section)
         if isinstance(value, dict) and isinstance(value.get(key), str):
-            value[key] = _absolute(value[key], path.parent)
+            value[key] = absolute(value[key], path.parent)
     return values
 
 
-def _absolute(path: str, base: Path) -> str:
+def absolute(path: str, base: Path) -> str:
+    """A path relative to `base` made absolute; the name of built-in data stays as it is."""
     return path if path.startswith("builtin:") else str((base / path).resolve())
 
 
@@ -248,7 +249,7 @@ def from_arguments(args: argparse.Namespace) -> PipelineConfig:
         path = find(args.config or DEFAULT)
         values, origin = read(path), path.name
     if args.data is not None:
-        values["data"] = {**values.get("data", {}), "path": _absolute(args.data, Path.cwd())}
+        values["data"] = {**values.get("data", {}), "path": absolute(args.data, Path.cwd())}
     if args.label is not None:
         values["label"] = {"column": args.label}
     return validate(override(values, args.assignments), origin)

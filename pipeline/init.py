@@ -21,9 +21,9 @@ from rich.console import Console
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.errors import ConfigError, WaybillError
+from pipeline import command, run_local
 from pipeline import config as configuration
-from pipeline import run_local
-from pipeline.layout import Layout
+from pipeline.layout import Layout, write_atomically
 from pipeline.lineage.store import LineageStore
 from pipeline.resolve import Resolved, resolve
 
@@ -43,14 +43,7 @@ _SCHEMA_HEADER = """\
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line of `python -m pipeline.init`."""
-    assert __doc__ is not None
-    description, _, epilog = __doc__.partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.init",
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.make_parser("pipeline.init", __doc__)
     parser.add_argument("name", help="the name of the pipeline and its model: a-z, 0-9 and _")
     parser.add_argument("--data", required=True, metavar="PATH", help="a CSV or TFRecord source")
     parser.add_argument("--label", required=True, metavar="COLUMN", help="the column to predict")
@@ -66,8 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = Path(args.dir or args.name).resolve()
         files = write(args.name, args.data, args.label, folder, console)
     except WaybillError as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        return error.exit_code
+        return command.tell(error)
     for file in files:
         console.print(f"wrote {file}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"next  python -m pipeline.run_local --config {files[0]}", soft_wrap=True)
@@ -85,16 +77,19 @@ def write(name: str, data: str, label: str, folder: Path, console: Console) -> t
     for file in (config_file, schema_file):
         if file.exists():
             raise ConfigError(f"{file} is there already. Remove it, or choose another --dir.")
-    values = {"name": name, "data": {"path": _absolute(data)}, "label": {"column": label}}
+    values = {
+        "name": name,
+        "data": {"path": configuration.absolute(data, Path.cwd())},
+        "label": {"column": label},
+    }
     resolved = resolve(configuration.validate(values, "the command line"))
     for note in resolved.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
     schema = infer_schema(resolved)
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(schema_file, _SCHEMA_HEADER + text_format.MessageToString(schema))
+    write_atomically(schema_file, _SCHEMA_HEADER + text_format.MessageToString(schema))
     header = _HEADER.format(data=data, label=label, file=config_file)
     body = yaml.safe_dump(_contents(resolved, folder), sort_keys=False, width=100)
-    _write(config_file, header + body)
+    write_atomically(config_file, header + body)
     return config_file, schema_file
 
 
@@ -146,16 +141,6 @@ def _contents(resolved: Resolved, folder: Path) -> dict[str, Any]:
             }
         },
     }
-
-
-def _absolute(data: str) -> str:
-    return data if data.startswith("builtin:") else str(Path(data).resolve())
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.tmp")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 if __name__ == "__main__":

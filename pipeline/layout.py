@@ -42,3 +42,11 @@ class Layout:
     def log(self, run_id: str) -> Path:
         """The log file of a run."""
         return self.root / "logs" / f"{run_id}.log"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file that a reader sees whole or not at all; makes its folder if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.tmp")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

@@ -107,11 +107,6 @@ class Display:
         """The time that each ended node took."""
         return dict(self._seconds)
 
-    @property
-    def states(self) -> dict[str, str]:
-        """The state of each node."""
-        return dict(self._states)
-
     def _line(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 

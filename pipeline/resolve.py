@@ -33,7 +33,6 @@ class Resolved:
         column_types: column to its type in the tf.Example.
         data_spec: the columns and the label.
         evaluation: the evaluation's settings, thresholds included.
-        num_rows: rows read.
         notes: what was inferred, a line each.
     """
 
@@ -42,7 +41,6 @@ class Resolved:
     column_types: Mapping[str, CellType]
     data_spec: DataSpec
     evaluation: EvaluationSettings
-    num_rows: int
     notes: tuple[str, ...]
 
 
@@ -75,7 +73,6 @@ def resolve(config: PipelineConfig) -> Resolved:
         column_types=profile.column_types(found, contract),
         data_spec=data_spec,
         evaluation=evaluation,
-        num_rows=found.num_rows,
         notes=_notes(config, inference, evaluation, is_inferred=schema is None),
     )
 

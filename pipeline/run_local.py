@@ -32,8 +32,8 @@ from rich.console import Console
 
 from components import progress as node_progress
 from components.errors import Interrupted, NodeFailed, RootBusy, WaybillError
+from pipeline import command, recovery
 from pipeline import config as configuration
-from pipeline import recovery
 from pipeline.layout import Layout
 from pipeline.lineage.store import LineageStore
 from pipeline.logs import capture
@@ -49,14 +49,7 @@ DEFAULT_ROOT = "output"
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line of `python -m pipeline.run_local`."""
-    assert __doc__ is not None
-    description, _, epilog = __doc__.partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.run_local",
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.make_parser("pipeline.run_local", __doc__)
     configuration.add_arguments(parser)
     parser.add_argument(
         "--root", default=DEFAULT_ROOT, metavar="DIR", help="where everything is written (output)"
@@ -115,8 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _main(args)
     except WaybillError as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        return error.exit_code
+        return command.tell(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return Interrupted.exit_code

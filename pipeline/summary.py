@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.layout import write_atomically
 from pipeline.outcome import NOT_GOOD_ENOUGH, NOT_SERVABLE, PUSHED, Outcome
 from pipeline.plan import Plan
 
@@ -125,7 +126,4 @@ def write_report(
             for step in plan.steps
         ],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.tmp")
-    draft.write_text(json.dumps(report, indent=2), encoding="utf-8")
-    draft.replace(path)
+    write_atomically(path, json.dumps(report, indent=2))
