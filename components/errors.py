@@ -15,7 +15,8 @@ Only a `main()` turns an error into an exit code; everything else raises.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 class WaybillError(Exception):
@@ -31,9 +32,13 @@ class ConfigError(WaybillError):
 
 
 class DataRejected(WaybillError):
-    """The data broke its contract."""
+    """The data broke its contract; `findings` lists all that was found, where rules found it."""
 
     exit_code = 3
+
+    def __init__(self, message: str, *, findings: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.findings = findings
 
 
 class ModelNotGoodEnough(WaybillError):
