@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from serving.c_api import load_library
 from serving.errors import ModelError
 from serving.signatures import Signature, TensorRef, read_signatures
 
@@ -32,25 +33,6 @@ _NUMBERS: Mapping[int, Any] = {
     9: ctypes.c_int64,
     10: ctypes.c_bool,
 }
-_POINTER_RESULTS = (
-    "TF_NewStatus",
-    "TF_NewGraph",
-    "TF_NewBuffer",
-    "TF_NewSessionOptions",
-    "TF_LoadSessionFromSavedModel",
-    "TF_GraphOperationByName",
-    "TF_AllocateTensor",
-    "TF_TensorData",
-    "TF_StringGetDataPointer",
-)
-_RELEASES = (
-    "TF_DeleteBuffer",
-    "TF_DeleteGraph",
-    "TF_DeleteSessionOptions",
-    "TF_DeleteStatus",
-    "TF_DeleteTensor",
-    "TF_StringInit",
-)
 
 
 class _Buffer(ctypes.Structure):
@@ -73,14 +55,14 @@ class Tensor:
     """
 
     shape: tuple[int, ...]
-    values: list[Any]
+    values: Sequence[Any]
 
     def rows(self) -> list[list[Any]]:
         """The values by their first dimension, everything behind it flattened."""
         if not self.shape:
-            return [self.values]
+            return [list(self.values)]
         width = math.prod(self.shape[1:])
-        return [self.values[i * width : (i + 1) * width] for i in range(self.shape[0])]
+        return [list(self.values[i * width : (i + 1) * width]) for i in range(self.shape[0])]
 
 
 def find_library() -> Path:
@@ -117,7 +99,7 @@ class SavedModel:
         Raises:
             ModelError: the library or the model does not load.
         """
-        self._tf = _load_library(library or find_library())
+        self._tf = load_library(library or find_library())
         self._graph = ctypes.c_void_p(self._tf.TF_NewGraph())
         options = ctypes.c_void_p(self._tf.TF_NewSessionOptions())
         meta = ctypes.c_void_p(self._tf.TF_NewBuffer())
@@ -164,17 +146,47 @@ class SavedModel:
         Raises:
             ModelError: no such signature, not of that form, or the model fails on the batch.
         """
+        inputs = self._find(signature).inputs
+        if [ref.dtype for ref in inputs.values()] != [_STRING]:
+            raise ModelError(
+                f"signature '{signature}' takes {', '.join(inputs)}; expected one input, "
+                "serialized tf.Examples"
+            )
+        (name,) = inputs
+        return self.predict_columns({name: Tensor((len(examples),), examples)}, signature=signature)
+
+    def predict_columns(
+        self, columns: Mapping[str, Tensor], *, signature: str
+    ) -> dict[str, Tensor]:
+        """Sends one batch through a signature with any inputs.
+
+        Args:
+            columns: a tensor for each input of the signature, by its name.
+            signature: which.
+
+        Returns:
+            Every output of the signature by its name.
+
+        Raises:
+            ModelError: no such signature, it has other inputs, or the model fails on the batch.
+        """
         asked = self._find(signature)
-        (source,) = asked.inputs.values()
-        batch = self._string_tensor(examples)
+        if columns.keys() != asked.inputs.keys():
+            raise ModelError(
+                f"signature '{signature}' takes {', '.join(asked.inputs)}; it was given "
+                f"{', '.join(sorted(columns)) or 'nothing'}"
+            )
+        num_rows = next((tensor.shape[0] for tensor in columns.values() if tensor.shape), 1)
+        batch: list[int] = []
         results = (ctypes.c_void_p * len(asked.outputs))()
         try:
-            with self._checked(
-                f"signature '{signature}' fails on {len(examples)} row(s)"
-            ) as status:
+            for name, ref in asked.inputs.items():
+                batch.append(self._write(columns[name], ref.dtype))
+            with self._checked(f"signature '{signature}' fails on {num_rows} row(s)") as status:
                 self._tf.TF_SessionRun(
                     *(self._session, None),
-                    *((_Output * 1)(self._output(source)), (ctypes.c_void_p * 1)(batch), 1),
+                    (_Output * len(batch))(*map(self._output, asked.inputs.values())),
+                    *((ctypes.c_void_p * len(batch))(*batch), len(batch)),
                     (_Output * len(asked.outputs))(*map(self._output, asked.outputs.values())),
                     *(results, len(asked.outputs)),
                     *(None, 0, None, status),
@@ -184,20 +196,14 @@ class SavedModel:
                 for name, tensor in zip(asked.outputs, results, strict=True)
             }
         finally:
-            for tensor in (batch, *filter(None, results)):
+            for tensor in (*batch, *filter(None, results)):
                 self._tf.TF_DeleteTensor(ctypes.c_void_p(tensor))
 
     def _find(self, name: str) -> Signature:
         if name not in self.signatures:
             known = ", ".join(sorted(self.signatures)) or "none"
             raise ModelError(f"the model has no signature '{name}'; it has: {known}")
-        found = self.signatures[name]
-        if [ref.dtype for ref in found.inputs.values()] != [_STRING]:
-            raise ModelError(
-                f"signature '{name}' takes {', '.join(found.inputs)}; expected one input, "
-                "serialized tf.Examples"
-            )
-        return found
+        return self.signatures[name]
 
     def _output(self, ref: TensorRef) -> _Output:
         operation, _, index = ref.name.partition(":")
@@ -206,16 +212,26 @@ class SavedModel:
             raise ModelError(f"the graph has no operation '{operation}', named by a signature")
         return _Output(found, int(index or 0))
 
-    def _string_tensor(self, rows: Sequence[bytes]) -> int:
-        """A string tensor that refers to `rows`, which must outlive it."""
-        dims = (ctypes.c_int64 * 1)(len(rows))
-        tensor: int = self._tf.TF_AllocateTensor(_STRING, dims, 1, len(rows) * _STRING_BYTES)
-        start = self._tf.TF_TensorData(ctypes.c_void_p(tensor))
-        for i, row in enumerate(rows):
+    def _write(self, tensor: Tensor, dtype: int) -> int:
+        """A new tensor of TensorFlow's; strings in it refer to `values`, which must outlive it."""
+        if dtype != _STRING and dtype not in _NUMBERS:
+            raise ModelError(f"an input has TensorFlow's type {dtype}; a client cannot give it")
+        size = len(tensor.values)
+        if size != math.prod(tensor.shape):
+            raise ModelError(f"an input of shape {tensor.shape} was given {size} value(s)")
+        cell_bytes = _STRING_BYTES if dtype == _STRING else ctypes.sizeof(_NUMBERS[dtype])
+        dims = (ctypes.c_int64 * len(tensor.shape))(*tensor.shape)
+        made: int = self._tf.TF_AllocateTensor(dtype, dims, len(dims), size * cell_bytes)
+        start = self._tf.TF_TensorData(ctypes.c_void_p(made))
+        if dtype != _STRING:
+            if size:
+                (_NUMBERS[dtype] * size).from_address(start)[:] = tensor.values
+            return made
+        for i, value in enumerate(tensor.values):
             cell = ctypes.c_void_p(start + i * _STRING_BYTES)
             self._tf.TF_StringInit(cell)
-            self._tf.TF_StringAssignView(cell, row, len(row))
-        return tensor
+            self._tf.TF_StringAssignView(cell, value, len(value))
+        return made
 
     def _read(self, tensor: ctypes.c_void_p) -> Tensor:
         shape = tuple(self._tf.TF_Dim(tensor, i) for i in range(self._tf.TF_NumDims(tensor)))
@@ -246,42 +262,3 @@ class SavedModel:
                 raise ModelError(f"{what}: {message.strip().partition(chr(10))[0]}")
         finally:
             self._tf.TF_DeleteStatus(status)
-
-
-def _load_library(path: Path) -> Any:
-    """Loads the library and declares every function whose default types would be wrong."""
-    try:
-        tf: Any = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise ModelError(f"TensorFlow's library does not load: {error}") from error
-    pointer, size = ctypes.c_void_p, ctypes.c_size_t
-    for name in _POINTER_RESULTS:
-        getattr(tf, name).restype = pointer
-    tf.TF_Message.restype = ctypes.c_char_p
-    tf.TF_Dim.restype = ctypes.c_int64
-    tf.TF_StringGetSize.restype = size
-    for name in ("TF_GetCode", "TF_Message", "TF_NumDims", "TF_TensorType", "TF_TensorData"):
-        getattr(tf, name).argtypes = (pointer,)
-    for name in _RELEASES:
-        getattr(tf, name).argtypes = (pointer,)
-        getattr(tf, name).restype = None
-    for name in ("TF_CloseSession", "TF_DeleteSession"):
-        getattr(tf, name).argtypes = (pointer, pointer)
-        getattr(tf, name).restype = None
-    tf.TF_Dim.argtypes = (pointer, ctypes.c_int)
-    tf.TF_StringGetSize.argtypes = tf.TF_StringGetDataPointer.argtypes = (pointer,)
-    tf.TF_StringAssignView.argtypes = (pointer, ctypes.c_char_p, size)
-    tf.TF_GraphOperationByName.argtypes = (pointer, ctypes.c_char_p)
-    tf.TF_AllocateTensor.argtypes = (ctypes.c_int, pointer, ctypes.c_int, size)
-    tf.TF_LoadSessionFromSavedModel.argtypes = (
-        *(pointer, pointer, ctypes.c_char_p, pointer),
-        *(ctypes.c_int, pointer, pointer, pointer),
-    )
-    tf.TF_SessionRun.argtypes = (
-        *(pointer, pointer),
-        *(pointer, pointer, ctypes.c_int),
-        *(pointer, pointer, ctypes.c_int),
-        *(pointer, ctypes.c_int, pointer, pointer),
-    )
-    tf.TF_SessionRun.restype = None
-    return tf

@@ -63,7 +63,13 @@ def check(
     rows = read_rows(examples, settings.num_rows)
     sent = as_client_sends(rows, data_spec)
     try:
-        with serve(model, sent, odd_rows(data_spec), timeout_s=settings.timeout_s) as coming:
+        with serve(
+            model,
+            sent,
+            odd_rows(data_spec),
+            data_spec=data_spec,
+            timeout_s=settings.timeout_s,
+        ) as coming:
             transformed = expected.transform(rows, transform_graph)
             # Loaded here only when it loaded there: a model that crashes must not end the node.
             answers = coming.result()

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.errors import ModelNotServable, NodeFailed
+from components.features import DataSpec
+from components.serving_check.raw import raw_columns
 from components.serving_check.verdict import Answers
 from serving.errors import ModelError
 from serving.runtime import find_library
@@ -35,7 +37,12 @@ _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "LC_A
 
 @contextmanager
 def serve(
-    model: Path, rows: Sequence[bytes], odd_rows: Mapping[str, bytes], *, timeout_s: float
+    model: Path,
+    rows: Sequence[bytes],
+    odd_rows: Mapping[str, bytes],
+    *,
+    data_spec: DataSpec,
+    timeout_s: float,
 ) -> Iterator[concurrent.futures.Future[Answers]]:
     """Starts a process that loads `model` and answers the rows.
 
@@ -45,6 +52,7 @@ def serve(
         model: the folder that holds `saved_model.pb`.
         rows: serialized tf.Examples, as a client sends them.
         odd_rows: more of them, each sent alone, by what to call it in a message.
+        data_spec: the columns, to send all rows as columns too.
         timeout_s: how long all of it may take.
 
     Yields:
@@ -55,6 +63,8 @@ def serve(
         "library": str(_library()),
         "rows": [_text(row) for row in rows],
         "odd_rows": {name: _text(row) for name, row in odd_rows.items()},
+        "columns": raw_columns(rows, data_spec),
+        "odd_columns": {name: raw_columns([row], data_spec) for name, row in odd_rows.items()},
     }
     lifeline, held = os.pipe()
     with (

@@ -29,7 +29,7 @@ def ServingCheck(  # noqa: N802 - a component is named like a class
     """Blesses the model if a process that has only TensorFlow answers as the pipeline does.
 
     Args:
-        model: the Trainer's model, with `serving_default` and `score_transformed`.
+        model: the Trainer's model, with `serving_default`, `serving_raw` and `score_transformed`.
         examples: raw examples with the split `eval`.
         transform_graph: Transform's graph.
         blessing: gets what TFX's InfraValidator sets, the property `blessed` and a file named

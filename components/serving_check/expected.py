@@ -21,7 +21,7 @@ def transform(rows: Sequence[bytes], transform_graph: Path) -> Mapping[str, tf.T
         transform_graph: the TransformGraph artifact's folder.
 
     Returns:
-        `numeric` and `categorical`, with one row each, and the label.
+        The tensors described in `components.features`, one row for each of `rows`.
     """
     output = tft.TFTransformOutput(str(transform_graph))
     raw = tf.io.parse_example(list(rows), output.raw_feature_spec())

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from serving.errors import ModelError
-from serving.runtime import SavedModel
+from serving.runtime import SavedModel, Tensor
 
 SIGNATURE = "serving_default"
+RAW_SIGNATURE = "serving_raw"
 _MIN_CALLS = 200
 _MAX_CALLS_S = 2.0
 
@@ -52,26 +53,45 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     load_s = time.perf_counter() - start
     rows = [base64.b64decode(row) for row in request["rows"]]
     outputs = _ask(model, rows)
-    odd_outputs = {}
+    raw_outputs = _ask_raw(model, request["columns"], len(rows))
+    odd_outputs, raw_odd_outputs = {}, {}
     for name, row in request["odd_rows"].items():
         try:
             odd_outputs[name] = _ask(model, [base64.b64decode(row)])
+            raw_odd_outputs[name] = _ask_raw(model, request["odd_columns"][name], 1)
         except ModelError as error:
             raise ModelError(f"for {name}: {error}") from error
     return {
         "outputs": outputs,
         "odd_outputs": odd_outputs,
+        "raw_outputs": raw_outputs,
+        "raw_odd_outputs": raw_odd_outputs,
         "latencies_ms": _latencies_ms(model, rows),
         "load_s": load_s,
     }
 
 
 def _ask(model: SavedModel, rows: Sequence[bytes]) -> dict[str, list[list[Any]]]:
-    answers = model.predict(rows, signature=SIGNATURE)
+    return _by_row(model.predict(rows, signature=SIGNATURE), len(rows))
+
+
+def _ask_raw(
+    model: SavedModel, columns: dict[str, dict[str, Any]], num_rows: int
+) -> dict[str, list[list[Any]]]:
+    tensors = {}
+    for name, column in columns.items():
+        values = column["values"]
+        if column["base64"]:
+            values = [base64.b64decode(value) for value in values]
+        tensors[name] = Tensor(tuple(column["shape"]), values)
+    return _by_row(model.predict_columns(tensors, signature=RAW_SIGNATURE), num_rows)
+
+
+def _by_row(answers: dict[str, Tensor], num_rows: int) -> dict[str, list[list[Any]]]:
     outputs = {}
     for name, tensor in answers.items():
-        if tensor.shape[:1] != (len(rows),):
-            raise ModelError(f"output '{name}' has shape {tensor.shape} for {len(rows)} row(s)")
+        if tensor.shape[:1] != (num_rows,):
+            raise ModelError(f"output '{name}' has shape {tensor.shape} for {num_rows} row(s)")
         outputs[name] = [[_plain(value) for value in row] for row in tensor.rows()]
     return outputs
 

@@ -18,6 +18,7 @@ PRIMARY_OUTPUT: Mapping[Problem, str] = {
     "multiclass": "scores",
     "regression": "prediction",
 }
+_TEXT_OUTPUTS = frozenset({"classes", "label"})
 _SHOWN = 3
 
 
@@ -26,11 +27,14 @@ class Answers:
     """What the model answered in the process of its own.
 
     `outputs` holds the answers to the real rows and `odd_outputs` those to each odd row, by the
-    output's name, one list a row. `latencies_ms` are of calls with one row.
+    output's name, one list a row; `raw_outputs` and `raw_odd_outputs` are the answers of
+    `serving_raw` to the same rows. `latencies_ms` are of calls with one row.
     """
 
     outputs: Mapping[str, Output]
     odd_outputs: Mapping[str, Mapping[str, Output]]
+    raw_outputs: Mapping[str, Output]
+    raw_odd_outputs: Mapping[str, Mapping[str, Output]]
     latencies_ms: Sequence[float]
     load_s: float
 
@@ -64,6 +68,11 @@ def objections(
     for name, outputs in answers.odd_outputs.items():
         found += not_finite(outputs, name)
     found += compare(expected, _numbers(answers.outputs[primary]), tolerance, output=primary)
+    found += compare_raw(
+        answers.outputs, answers.raw_outputs, "row {} of the eval split", tolerance
+    )
+    for name, outputs in answers.odd_outputs.items():
+        found += compare_raw(outputs, answers.raw_odd_outputs[name], name, tolerance)
     if label.classes:
         found += _wrong_classes(answers.outputs, label.classes)
     p99 = percentile(answers.latencies_ms, 99)
@@ -111,6 +120,38 @@ def compare(
     return _shortened([sentence for _, sentence in wrong], "differ as well")
 
 
+def compare_raw(
+    default: Mapping[str, Output], raw: Mapping[str, Output], where: str, tolerance: float
+) -> list[str]:
+    """The answers of `serving_raw` that are not those of `serving_default`.
+
+    Args:
+        default: what `serving_default` answers, one list a row by the output's name.
+        raw: the same of `serving_raw`, for the same rows.
+        where: what to call a row; may hold `{}` for its number.
+        tolerance: the largest difference allowed, absolute below 1 and relative above.
+
+    Returns:
+        One sentence for each of the first rows that differ, and one that counts the rest.
+    """
+    if default.keys() != raw.keys():
+        return [
+            f"'serving_raw' answers {', '.join(sorted(raw)) or 'nothing'}, "
+            f"'serving_default' {', '.join(sorted(default))}; expected the same."
+        ]
+    found: dict[int, str] = {}
+    # Names of classes last: they follow from the numbers.
+    for name in sorted(default, key=lambda name: (name in _TEXT_OUTPUTS, name)):
+        for row, (want, got) in enumerate(zip(default[name], raw[name], strict=True)):
+            if row not in found and _differ(want, got, tolerance):
+                found[row] = (
+                    f"For {where.format(row)}, 'serving_raw' answers {name} = {_shown(got)}, "
+                    f"'serving_default' {_shown(want)}; they must not differ by more than "
+                    f"{tolerance:g}."
+                )
+    return _shortened(list(found.values()), "answers of 'serving_raw' differ as well")
+
+
 def not_finite(outputs: Mapping[str, Output], where: str) -> list[str]:
     """The answers that are NaN or infinite; `where` may hold `{}` for the row's number."""
     found = [
@@ -135,6 +176,25 @@ def _error(want: float, got: float) -> float:
     if not (math.isfinite(want) and math.isfinite(got)):
         return 0.0 if want == got else math.inf
     return abs(want - got) / max(1.0, abs(want))
+
+
+def _differ(want: Sequence[float | str], got: Sequence[float | str], tolerance: float) -> bool:
+    if len(want) != len(got):
+        return True
+    for a, b in zip(want, got, strict=True):
+        if isinstance(a, str) or isinstance(b, str):
+            if a != b:
+                return True
+        # An answer that is not finite is reported as such.
+        elif _error(a, b) > tolerance and not (math.isnan(a) and math.isnan(b)):
+            return True
+    return False
+
+
+def _shown(values: Sequence[float | str]) -> str:
+    """The first few of a row's answers."""
+    shown = [value if isinstance(value, str) else f"{value:.6g}" for value in values[:_SHOWN]]
+    return ", ".join([*shown, *(["..."] if len(values) > _SHOWN else [])])
 
 
 def _wrong_classes(outputs: Mapping[str, Output], classes: Sequence[str]) -> list[str]:

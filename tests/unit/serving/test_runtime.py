@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import math
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,25 @@ class Model(tf.Module):
     def half(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"half": tf.cast(tf.strings.length(examples), tf.float16)}
 
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string, name="text"),
+            tf.TensorSpec([None, None], tf.float32, name="series"),
+            tf.TensorSpec([None], tf.int64, name="count"),
+        ]
+    )
+    def columns(self, text: tf.Tensor, series: tf.Tensor, count: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "text": tf.strings.join([text, text]),
+            "sum": self._weight * tf.reduce_sum(series, 1),
+            "count": count + 1,
+            "missing": tf.math.is_nan(series),
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float16, name="numbers")])
+    def quarter(self, numbers: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"out": tf.cast(numbers, tf.float32) / 4}
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="numbers")])
     def numbers(self, numbers: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"doubled": self._weight * numbers}
@@ -66,7 +86,8 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vocabulary = folder / "vocabulary"
     vocabulary.write_text("ab\nc\n")
     model = Model(str(vocabulary))
-    signatures = {name: getattr(model, name) for name in ("describe", "parse", "half", "numbers")}
+    names = ("columns", "describe", "half", "numbers", "parse", "quarter")
+    signatures = {name: getattr(model, name) for name in names}
     tf.saved_model.save(model, str(folder / "model"), signatures=signatures)
     vocabulary.unlink()
     return folder / "model"
@@ -146,15 +167,60 @@ def test_signatures_are_those_tensorflow_reads(model: SavedModel, model_dir: Pat
 
 
 def test_unknown_signature_is_named_with_the_known_ones(model: SavedModel) -> None:
-    with pytest.raises(
-        ModelError, match="no signature 'x'; it has: describe, half, numbers, parse"
-    ):
+    with pytest.raises(ModelError, match="no signature 'x'; it has: columns, describe, half"):
         model.predict([b""], signature="x")
 
 
 def test_signature_that_takes_no_examples_is_named(model: SavedModel) -> None:
     with pytest.raises(ModelError, match="signature 'numbers' takes numbers; expected one input"):
         model.predict([b""], signature="numbers")
+
+
+COLUMNS = {
+    "text": Tensor((2,), [b"a\x00", b""]),
+    "series": Tensor((2, 3), [1.0, 2.0, 3.0, 4.0, math.nan, math.inf]),
+    "count": Tensor((2,), [-(2**63), 2**53 + 1]),
+}
+
+
+def test_columns_are_sent_by_name_in_their_types(model: SavedModel) -> None:
+    answers = model.predict_columns(COLUMNS, signature="columns")
+    assert answers["text"] == Tensor((2,), [b"a\x00a\x00", b""])
+    assert answers["count"] == Tensor((2,), [-(2**63) + 1, 2**53 + 2])
+    assert answers["sum"].values[0] == 12.0
+    assert math.isnan(answers["sum"].values[1])
+    assert answers["missing"].rows() == [[False, False, False], [False, True, False]]
+
+
+def test_columns_without_rows_have_answers_without_rows(model: SavedModel) -> None:
+    none = {"text": Tensor((0,), []), "series": Tensor((0, 3), []), "count": Tensor((0,), [])}
+    answers = model.predict_columns(none, signature="columns")
+    assert {name: tensor.shape for name, tensor in answers.items()} == {
+        "text": (0,),
+        "sum": (0,),
+        "count": (0,),
+        "missing": (0, 3),
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"more": Tensor((2,), [1.0, 2.0])}, "takes count, series, text; it was given count, more"),
+        ({"count": Tensor((3,), [1, 2])}, r"an input of shape \(3,\) was given 2 value"),
+        ({"series": Tensor((2,), [1.0, 2.0])}, r"signature 'columns' fails on 2 row\(s\)"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(
+    model: SavedModel, change: dict[str, Tensor], expected: str
+) -> None:
+    with pytest.raises(ModelError, match=expected):
+        model.predict_columns(COLUMNS | change, signature="columns")
+
+
+def test_input_of_a_type_without_a_python_value_is_named(model: SavedModel) -> None:
+    with pytest.raises(ModelError, match="an input has TensorFlow's type 19"):
+        model.predict_columns({"numbers": Tensor((1,), [1.0])}, signature="quarter")
 
 
 def test_output_of_a_type_without_a_python_value_is_named(model: SavedModel) -> None:

@@ -58,10 +58,10 @@ def _unchanged(tensors: Tensors) -> Tensors:
 
 @pytest.fixture(scope="session")
 def make_model(transform_graph: Path, tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
-    """Exports a model with the pipeline's three signatures, or with something wrong in it.
+    """Exports a model with the pipeline's four signatures, or with something wrong in it.
 
-    `on_raw` changes what is parsed from a request, `on_outputs` what is answered, and `without`
-    names a signature to leave out.
+    `on_raw` changes the columns of a request, `on_columns` those that came as columns only,
+    `on_outputs` what is answered, and `without` names a signature to leave out.
     """
 
     def make(
@@ -70,12 +70,14 @@ def make_model(transform_graph: Path, tmp_path_factory: pytest.TempPathFactory) 
         problem: Problem = "binary",
         on_raw: ServeFn = _unchanged,
         on_outputs: ServeFn = _unchanged,
+        on_columns: ServeFn = _unchanged,
         without: str = "",
     ) -> Path:
         folder = tmp_path_factory.mktemp(name) / "Format-Serving"
-        model = TinyModel(transform_graph, problem, on_raw, on_outputs)
+        model = TinyModel(transform_graph, problem, on_raw, on_outputs, on_columns)
         signatures = {
             "serving_default": model.serve,
+            "serving_raw": model.serve_raw,
             "transform_features": model.transform,
             "score_transformed": model.score,
         }

@@ -34,6 +34,7 @@ class MakeModel(Protocol):
         problem: Problem = ...,
         on_raw: ServeFn = ...,
         on_outputs: ServeFn = ...,
+        on_columns: ServeFn = ...,
         without: str = ...,
     ) -> Path: ...
 
@@ -55,6 +56,12 @@ def make_row(i: int) -> dict[str, list[Any]]:
 def _dense(values: tf.SparseTensor, default: Any) -> tf.Tensor:
     column = tf.SparseTensor(values.indices, values.values, [values.dense_shape[0], 1])
     return tf.squeeze(tf.sparse.to_dense(column, default_value=default), 1)
+
+
+def _present(column: tf.Tensor, present: tf.Tensor) -> tf.SparseTensor:
+    where = tf.where(present[:, tf.newaxis])
+    shape = tf.stack([tf.size(column, tf.int64), 1])
+    return tf.SparseTensor(where, tf.boolean_mask(column, present), shape)
 
 
 def preprocess(raw: Tensors) -> Tensors:
@@ -85,13 +92,19 @@ def serialize(row: Mapping[str, list[Any]]) -> bytes:
 
 class TinyModel(tf.Module):
     def __init__(
-        self, transform_graph: Path, problem: Problem, on_raw: ServeFn, on_outputs: ServeFn
+        self,
+        transform_graph: Path,
+        problem: Problem,
+        on_raw: ServeFn,
+        on_outputs: ServeFn,
+        on_columns: ServeFn,
     ) -> None:
         super().__init__()
         self._layer = tft.TFTransformOutput(str(transform_graph)).transform_features_layer()
         self._problem = problem
         self._on_raw = on_raw
         self._on_outputs = on_outputs
+        self._on_columns = on_columns
         width = {"binary": 1, "multiclass": 3, "regression": 1}[problem]
         generator = tf.random.Generator.from_seed(7)
         self._numeric = tf.Variable(generator.normal([2, width]))
@@ -106,7 +119,25 @@ class TinyModel(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serve(self, examples: tf.Tensor) -> Tensors:
         spec = {name: RAW_SPEC[name] for name in ("fare", "hour", "company")}
-        transformed = self._layer(self._on_raw(tf.io.parse_example(examples, spec)))
+        return self._answer(self._on_raw(tf.io.parse_example(examples, spec)))
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.float32, name="fare"),
+            tf.TensorSpec([None], tf.int64, name="hour"),
+            tf.TensorSpec([None], tf.string, name="company"),
+        ]
+    )
+    def serve_raw(self, fare: tf.Tensor, hour: tf.Tensor, company: tf.Tensor) -> Tensors:
+        columns = {
+            "fare": _present(fare, ~tf.math.is_nan(fare)),
+            "hour": _present(hour, hour != tf.int64.min),
+            "company": _present(company, company != ""),
+        }
+        return self._answer(self._on_raw(self._on_columns(columns)))
+
+    def _answer(self, raw: Tensors) -> Tensors:
+        transformed = self._layer(raw)
         scores = self._scores(transformed["numeric"], transformed["categorical"])
         if self._problem == "regression":
             return self._on_outputs({"prediction": scores})

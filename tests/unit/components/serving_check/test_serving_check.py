@@ -82,6 +82,30 @@ def test_model_with_another_transform_is_refused_naming_the_row(
     assert report.objections[-1].endswith("more differ as well.")
 
 
+def test_model_that_reads_columns_otherwise_is_refused_naming_the_row(
+    run_check: Check, make_model: MakeModel
+) -> None:
+    report = run_check(make_model("raw_skewed", on_columns=_double_fare))
+    first = report.objections[0]
+    assert first.startswith("For row 0 of the eval split, 'serving_raw' answers probability = 0.")
+    assert ", 'serving_default' 0." in first
+    assert "more answers of 'serving_raw' differ as well." in report.objections[3]
+
+
+def _fare_when_missing(raw: Tensors) -> Tensors:
+    fare = tf.sparse.to_dense(raw["fare"])
+    return {**raw, "fare": tf.sparse.from_dense(tf.where(fare == 0, 1000.0, fare))}
+
+
+def test_model_that_reads_a_missing_column_otherwise_is_refused(
+    run_check: Check, make_model: MakeModel
+) -> None:
+    objections = run_check(make_model("raw_gap", on_columns=_fare_when_missing)).objections
+    assert any("For row 4 of the eval split, 'serving_raw' answers" in text for text in objections)
+    assert not any("For row 3 of the eval split" in text for text in objections)
+    assert any("For the row without any value, 'serving_raw' answers" in t for t in objections)
+
+
 def _nan_for_row_seven(outputs: Tensors) -> Tensors:
     count = tf.shape(outputs["probability"])[0]
     bad = tf.where(tf.range(count) == 7, float("nan"), 0.0)[:, tf.newaxis]
@@ -149,7 +173,7 @@ def test_model_that_has_no_number_for_an_empty_row_is_refused(
     assert report.objections[0].startswith("For the row without any value, the server answers ")
 
 
-@pytest.mark.parametrize("signature", ["serving_default", "score_transformed"])
+@pytest.mark.parametrize("signature", ["serving_default", "serving_raw", "score_transformed"])
 def test_model_without_a_signature_is_refused_naming_it(
     run_check: Check, make_model: MakeModel, signature: str
 ) -> None:
@@ -240,7 +264,9 @@ def test_process_dies_with_its_parent(make_model: MakeModel) -> None:
     model = make_model("orphaned", on_outputs=_forever)
     program = (
         "import sys; from pathlib import Path; from components.serving_check.child import serve\n"
-        "with serve(Path(sys.argv[1]), [b''], {}, timeout_s=60) as coming:\n"
+        "from tests.unit.components.serving_check.specs import make_data_spec\n"
+        "spec = make_data_spec()\n"
+        "with serve(Path(sys.argv[1]), [b''], {}, data_spec=spec, timeout_s=60) as coming:\n"
         "    print('started', flush=True); coming.result()"
     )
     parent = subprocess.Popen(

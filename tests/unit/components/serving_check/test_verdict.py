@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from components.serving_check.verdict import (
     Answers,
     compare,
+    compare_raw,
     not_finite,
     objections,
     percentile,
@@ -32,7 +33,9 @@ def make_answers(**changes: Any) -> Answers:
         "latencies_ms": [1.0, 2.0],
         "load_s": 0.5,
     }
-    return Answers(**{**values, **changes})
+    values |= changes
+    raw = {"raw_outputs": values["outputs"], "raw_odd_outputs": values["odd_outputs"]}
+    return Answers(**{**raw, **values})
 
 
 def judge(answers: Answers, **changes: Any) -> list[str]:
@@ -129,6 +132,35 @@ def test_missing_class_is_named() -> None:
     (objection,) = judge(make_answers(outputs=outputs))
     assert "Row 0" in objection
     assert "calls class 1 None, the label's class 1 is 'yes'" in objection
+
+
+def test_raw_answer_that_differs_is_named_by_row_and_output() -> None:
+    raw = {
+        "probability": [[0.25], [0.5]],
+        "classes": [["no", "yes"]] * 2,
+        "label": [["no"], ["no"]],
+    }
+    assert judge(make_answers(raw_outputs=raw)) == [
+        "For row 1 of the eval split, 'serving_raw' answers probability = 0.5, 'serving_default' "
+        "0.75; they must not differ by more than 1e-05."
+    ]
+
+
+def test_raw_answer_to_an_odd_row_is_compared_too() -> None:
+    odd = {"the row without any value": {"probability": [[0.6]]}}
+    (sentence,) = judge(make_answers(raw_odd_outputs=odd))
+    assert sentence.startswith("For the row without any value, 'serving_raw' answers ")
+
+
+def test_raw_outputs_must_be_the_same_ones() -> None:
+    (sentence,) = judge(make_answers(raw_outputs={"label": [["no"], ["yes"]]}))
+    assert sentence.startswith("'serving_raw' answers label, 'serving_default' classes, label, ")
+
+
+@given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3))
+def test_raw_answers_may_differ_by_the_tolerance(want: float, got: float) -> None:
+    found = compare_raw({"x": [[want]]}, {"x": [[got]]}, "row {}", 0.5)
+    assert bool(found) == (abs(want - got) / max(1, abs(want)) > 0.5)
 
 
 def test_latency_counts_only_with_a_budget() -> None:

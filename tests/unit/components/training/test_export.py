@@ -7,17 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-import tensorflow_transform as tft
 
-from components.features import Problem
-from components.training.checkpoints import Checkpoints
+from components.errors import NodeFailed
+from components.features import DataSpec, Problem
 from components.training.export import export
-from components.training.learner import Learner
-from components.training.train import train
-from tests.unit.components.training.datasets import Dataset, job, serialized
+from components.training.export.weights import weights_of
+from components.training.heads import make_head
+from serving.versions import publish, verify
+from tests.unit.components.training.datasets import Dataset, serialized
+from tests.unit.components.training.exported import Exported, Trained, trained, untrained
 
 PROBLEMS: tuple[Problem, ...] = ("binary", "multiclass", "regression")
 
@@ -34,33 +35,6 @@ json.dump({name: plain(tensor.numpy()) for name, tensor in answer.items()}, open
 """
 
 
-class Exported:
-    """A trained model, in memory and as a SavedModel."""
-
-    def __init__(self, dataset: Dataset, learner: Learner, folder: Path) -> None:
-        self.dataset = dataset
-        self.learner = learner
-        self.folder = folder
-        self.loaded = tf.saved_model.load(str(folder))
-
-    def ask(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
-        answer = self.loaded.signatures[signature](
-            **{name: tf.constant(value) for name, value in inputs.items()}
-        )
-        return {name: tensor.numpy() for name, tensor in answer.items()}
-
-    def expected_scores(self, rows: list[dict[str, Any]]) -> np.ndarray:
-        """What the model in memory answers, given what TensorFlow Transform makes of `rows`."""
-        output = tft.TFTransformOutput(str(self.dataset.graph))
-        spec = self.dataset.spec
-        types = {"float": tf.float32, "int": tf.int64, "bytes": tf.string}
-        parse = {f.name: tf.io.VarLenFeature(types[f.dtype]) for f in spec.features}
-        raw = tf.io.parse_example([serialized(row) for row in rows], parse)
-        columns = output.transform_raw_features(raw, drop_unused_features=True)
-        features = {n: columns[n] for n in ("numeric", "categorical") if n in columns}
-        return self.learner.head.scores(self.learner.model(features)).numpy()
-
-
 def without_label(row: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != dataset.spec.label.column}
 
@@ -72,7 +46,7 @@ def exported(
     models = {}
     for problem, dataset in datasets.items():
         root = tmp_path_factory.mktemp(problem)
-        learner, _ = train(job(dataset, steps=30), Checkpoints(root, key="key"))
+        learner = trained(dataset)
         export(learner, dataset.spec, transform_graph=str(dataset.graph), directory=root / "model")
         models[problem] = Exported(dataset, learner, root / "model")
     return models
@@ -172,7 +146,7 @@ def test_a_model_works_in_a_process_that_has_none_of_our_code(
 
 
 def test_an_export_replaces_what_a_killed_one_left(taxi: Dataset, tmp_path: Path) -> None:
-    learner, _ = train(job(taxi, steps=1), Checkpoints(tmp_path, key="key"))
+    learner = untrained(taxi)
     for leftover in ("model", ".model.partial"):
         (tmp_path / leftover).mkdir()
         (tmp_path / leftover / "rubbish").touch()
@@ -180,3 +154,64 @@ def test_an_export_replaces_what_a_killed_one_left(taxi: Dataset, tmp_path: Path
     assert not (tmp_path / "model" / "rubbish").exists()
     assert not (tmp_path / ".model.partial").exists()
     assert (tmp_path / "model" / "saved_model.pb").exists()
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_weights_can_be_read_by_name_without_running_the_model(
+    exported: dict[str, Exported], problem: Problem
+) -> None:
+    learner = exported[problem].learner
+    weights = weights_of(exported[problem].folder)
+    head = {f"head/{v.path}": v.numpy() for v in learner.head.variables}
+    expected = {v.path: v.numpy() for v in learner.model.weights} | head
+    assert weights.keys() == expected.keys()
+    assert len(head) == (2 if problem == "regression" else 0)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(weights[name], value)
+
+
+def test_names_of_weights_with_dots_survive(taxi: Dataset, tmp_path: Path) -> None:
+    inputs = untrained(taxi).model.inputs
+    numeric = next(tensor for tensor in inputs if tensor.name == "numeric")
+    output = keras.layers.Dense(1, name="v1.0_.S..x")(numeric)
+    learner = Trained(keras.Model({t.name: t for t in inputs}, output), make_head(taxi.spec.label))
+    export(learner, taxi.spec, transform_graph=str(taxi.graph), directory=tmp_path / "model")
+    assert set(weights_of(tmp_path / "model")) == {"v1.0_.S..x/kernel", "v1.0_.S..x/bias"}
+
+
+def test_two_weights_of_one_name_are_refused(taxi: Dataset, tmp_path: Path) -> None:
+    class Twins(keras.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__(name="twins")
+            self.both = [self.add_weight(shape=(1,), name="same") for _ in range(2)]
+
+        def call(self, numeric: Any) -> Any:
+            return numeric[:, :1] * self.both[0] + self.both[1]
+
+    inputs = untrained(taxi).model.inputs
+    numeric = next(tensor for tensor in inputs if tensor.name == "numeric")
+    model = keras.Model({t.name: t for t in inputs}, Twins()(numeric))
+    with pytest.raises(NodeFailed, match=r"two weights of the model are named 'twins/same'"):
+        export(
+            Trained(model, make_head(taxi.spec.label)),
+            taxi.spec,
+            transform_graph=str(taxi.graph),
+            directory=tmp_path / "model",
+        )
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_columns_are_said_beside_the_model(exported: dict[str, Exported]) -> None:
+    model = exported["binary"]
+    text = (model.folder / "assets.extra" / "data_spec.json").read_text()
+    assert DataSpec.model_validate_json(text) == model.dataset.spec
+
+
+def test_a_push_takes_everything_beside_the_model_along(
+    exported: dict[str, Exported], tmp_path: Path
+) -> None:
+    model = exported["binary"]
+    version = publish(model.folder, tmp_path, key="key", properties={})
+    assert verify(version) == []
+    spec = "assets.extra/data_spec.json"
+    assert (version.path / spec).read_bytes() == (model.folder / spec).read_bytes()
