@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipeline.layout import Layout
+from pipeline.lineage.models import Artifact, Execution
 from pipeline.nodes import Node
-from pipeline.outcome import NOT_GOOD_ENOUGH, PUSHED, Outcome
+from pipeline.outcome import NOT_GOOD_ENOUGH, PUSHED, Outcome, read_outcome
 from pipeline.plan import Plan, Step
 from pipeline.progress import Display, format_report
 from pipeline.summary import print_summary, write_report
@@ -83,6 +86,46 @@ def test_in_a_terminal_the_table_shows_state_and_report() -> None:
     assert "step 5 of 10, 1,234 examples/s" in shown
 
 
+def test_a_training_tells_rate_speed_and_the_time_left() -> None:
+    told = format_report(
+        {
+            "step": 200,
+            "total": 1000,
+            "loss": 0.31234,
+            "learning_rate": 0.00195,
+            "examples_per_s": 5041,
+            "seconds_left": 89.6,
+        }
+    )
+    assert told == (
+        "step 200 of 1000, loss 0.3123, learning rate 0.0019, 5,041 examples/s, 0:01:30 left"
+    )
+
+
+def test_a_finished_training_has_no_time_left() -> None:
+    assert format_report({"step": 9, "total": 9, "seconds_left": 0.0}) == "step 9 of 9"
+
+
+def test_a_note_is_printed_at_once_and_only_once(console: Console) -> None:
+    with Display(PLAN, console) as display:
+        display.on_report("Trainer", {"step": 1, "total": 10})
+        for _ in range(2):
+            display.on_report("Trainer", {"note": "CPU, 2 cores; [XLA]"})
+    assert text(console).splitlines() == ["Trainer: step 1 of 10", "Trainer: CPU, 2 cores; [XLA]"]
+
+
+def test_in_a_terminal_a_running_training_has_a_bar_and_its_notes_below() -> None:
+    terminal = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
+    with Display(PLAN, terminal) as display:
+        display.on_node("Trainer", "running", 0)
+        display.on_report("Trainer", {"note": "CPU, 2 cores"})
+        display.on_report("Trainer", {"step": 5, "total": 10})
+    lines = text(terminal).splitlines()
+    [row] = [number for number, line in enumerate(lines) if "step 5 of 10" in line]
+    assert "\u2501" * 10 in lines[row]
+    assert "CPU, 2 cores" in lines[row + 1]
+
+
 def test_in_a_terminal_the_chatter_of_libraries_stays_out_of_the_table(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -118,3 +161,42 @@ def test_the_report_is_whole_or_absent(tmp_path: Path) -> None:
     assert [node["state"] for node in report["nodes"]] == ["cached", "run"]
     assert report["decision"] == PUSHED
     assert [item.name for item in path.parent.iterdir()] == ["run.json"]
+
+
+def test_the_report_has_the_page_of_the_training(tmp_path: Path) -> None:
+    model_run = tmp_path / "model_run"
+    model_run.mkdir()
+    (model_run / "training.html").write_text("page")
+    (model_run / "learning_curve.png").write_bytes(b"\x89PNG")
+    layout = Layout(tmp_path / "root")
+    trained = dataclasses.replace(outcome(), training=str(model_run))
+    write_report(layout.report, "r", PLAN, trained, {})
+    assert layout.training_page.read_text() == "page"
+    assert (layout.report.parent / "learning_curve.png").read_bytes() == b"\x89PNG"
+
+
+def test_a_page_of_another_run_does_not_stay_in_the_report(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.report.parent.mkdir()
+    layout.training_page.write_text("of the run before")
+    write_report(layout.report, "r", PLAN, outcome(), {})
+    assert not layout.training_page.exists()
+
+
+def test_the_outcome_knows_where_the_trainer_left_its_record() -> None:
+    record = Artifact(id=1, type="ModelRun", uri="/root/model_run/7", live=True, properties={})
+    done = Execution(
+        id=1,
+        node="Trainer",
+        state="COMPLETE",
+        run="r",
+        started_ms=0,
+        updated_ms=0,
+        properties={},
+        inputs={},
+        outputs={"model_run": (record,)},
+    )
+    others = ("ExampleGen", "DataGate", "Evaluator", "ServingCheck", "Pusher")
+    steps = [Step(node=Node(id=name), action="skip", why="") for name in others]
+    steps.append(Step(node=Node(id="Trainer"), action="cached", why="", earlier=done))
+    assert read_outcome(Plan(tuple(steps))).training == "/root/model_run/7"

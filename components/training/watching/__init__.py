@@ -1,0 +1,1 @@
+"""What a training writes down: TensorBoard, MLflow, Comet, pictures, and a page."""
