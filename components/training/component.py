@@ -22,6 +22,8 @@ def build(
     transform_graph: BaseChannel,
     schema: BaseChannel,
     data_spec: DataSpec,
+    base_model: BaseChannel | None = None,
+    hyperparameters: BaseChannel | None = None,
 ) -> Trainer:
     """The Trainer component.
 
@@ -31,14 +33,18 @@ def build(
         transform_graph: the graph that made them; it becomes part of the model.
         schema: the schema of the raw columns.
         data_spec: the columns and the label.
+        base_model: the model whose weights to begin with, if any.
+        hyperparameters: the Tuner's best values; they replace those of `settings`.
     """
     return Trainer(
         run_fn=RUN_FN,
         examples=examples,
         transform_graph=transform_graph,
         schema=schema,
-        train_args=trainer_pb2.TrainArgs(splits=["train"], num_steps=settings.steps),
-        eval_args=trainer_pb2.EvalArgs(splits=["eval"], num_steps=settings.eval_steps),
+        base_model=base_model,
+        hyperparameters=hyperparameters,
+        train_args=trainer_pb2.TrainArgs(splits=["train"], num_steps=settings.steps or 0),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"], num_steps=settings.watch.eval_steps),
         custom_config={
             "settings": settings.model_dump_json(),
             "data_spec": data_spec.model_dump_json(),
@@ -51,7 +57,8 @@ def code_hash() -> str:
     """A digest of the sources that decide what is trained: TFX sees only the path of `run_fn`."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob("*.py"), folder.parent / "features.py"]):
-        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+    shared = [folder.parent / name for name in ("features.py", "raw_inputs.py")]
+    for path in sorted([*folder.rglob("*.py"), *shared]):
+        digest.update(f"{path.relative_to(folder.parent)} {path.stat().st_size}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -16,16 +16,17 @@ import numpy as np
 import tensorflow as tf
 
 from components.errors import DataRejected, NodeFailed
-from components.features import CATEGORICAL, LABEL
+from components.features import IMAGE, LABEL, WEIGHT, DataSpec
+from components.training.columns import prepare
 
-# Column name to an array whose first dimension is the row. `numeric` is float32, `categorical`
-# int32; `label` is int32 for classes, float32 for regression.
+# Column name to an array whose first dimension is the row, as `columns.prepare` gives it.
 Rows = dict[str, np.ndarray]
 # Column name to FixedLenFeature: what TensorFlow parses transformed examples by.
 FeatureSpec = dict[str, Any]
 
-# Rows that are parsed by one call: enough to make the call's own cost vanish.
-CHUNK_ROWS = 4096
+# What is parsed by one call: enough to make the call's own cost vanish.
+_CHUNK_ROWS = 4096
+_CHUNK_BYTES = 16 * 2**20
 _BUFFER_BYTES = 4 * 2**20
 
 
@@ -36,17 +37,15 @@ class Split:
     Attributes:
         files: paths of gzip TFRecord files.
         feature_spec: their columns.
-        num_classes: labels are in 0 .. num_classes - 1; 0 for regression.
+        spec: what the columns mean.
     """
 
     files: tuple[str, ...]
     feature_spec: FeatureSpec
-    num_classes: int
+    spec: DataSpec
 
     @classmethod
-    def matching(
-        cls, patterns: Sequence[str], feature_spec: FeatureSpec, *, num_classes: int
-    ) -> Split:
+    def matching(cls, patterns: Sequence[str], feature_spec: FeatureSpec, spec: DataSpec) -> Split:
         """The split whose files match any of the glob `patterns`; the rest as in `Split`.
 
         Raises:
@@ -58,16 +57,35 @@ class Split:
                 f"Trainer: no transformed examples match {', '.join(patterns)}. "
                 "Run Transform again: delete its cached output, or use another root."
             )
-        return cls(tuple(files), feature_spec, num_classes)
+        return cls(tuple(files), feature_spec, spec)
+
+    @property
+    def row_bytes(self) -> int:
+        """What a row takes in memory."""
+        numbers = sum(math.prod(column.shape) for column in self.feature_spec.values())
+        pixels = sum(f.height * f.width * f.channels for f in self.spec.of_kind(IMAGE))
+        return 4 * numbers + pixels
+
+    @property
+    def chunk_rows(self) -> int:
+        """How many rows are parsed at a time."""
+        return max(1, min(_CHUNK_ROWS, _CHUNK_BYTES // self.row_bytes))
 
     def size_bytes(self) -> int:
         """The size of the (compressed) files."""
         return sum(tf.io.gfile.stat(path).length for path in self.files)
 
+    def num_rows(self) -> int:
+        """How many rows there are, by reading the files without parsing them."""
+        chunks = tf.data.TFRecordDataset(list(self.files), "GZIP", buffer_size=_BUFFER_BYTES).batch(
+            _CHUNK_ROWS
+        )
+        return int(chunks.reduce(tf.constant(0, tf.int64), lambda n, c: n + tf.size(c, tf.int64)))
+
     def chunks(
         self, *, order: np.ndarray | None = None, skip_rows: int = 0, prefetch: int = 1
     ) -> Iterator[Rows]:
-        """Reads the rows, at most CHUNK_ROWS at a time, always in the same order.
+        """Reads the rows, at most `chunk_rows` at a time, always in the same order.
 
         Args:
             order: a permutation of the files; as they are if None.
@@ -75,37 +93,44 @@ class Split:
             prefetch: how many chunks to parse ahead.
 
         Raises:
-            DataRejected: a label is not a class, or not a number.
+            DataRejected: a label is not a class, or not a number; a weight is no weight.
         """
         files = [self.files[i] for i in order] if order is not None else list(self.files)
         # One reader passes a million rows a second; parallel ones take turns record by record,
         # which costs five times as much as it saves.
         dataset = tf.data.TFRecordDataset(files, "GZIP", buffer_size=_BUFFER_BYTES)
-        dataset = dataset.skip(skip_rows).batch(CHUNK_ROWS)
+        dataset = dataset.skip(skip_rows).batch(self.chunk_rows)
         dataset = dataset.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         for chunk in dataset.prefetch(prefetch).as_numpy_iterator():
-            self._check_labels(chunk[LABEL])
+            self._check_targets(chunk)
             yield chunk
 
     def _parse(self, records: tf.Tensor) -> dict[str, tf.Tensor]:
-        columns = tf.io.parse_example(records, self.feature_spec)
-        if CATEGORICAL in columns:
-            columns[CATEGORICAL] = tf.cast(columns[CATEGORICAL], tf.int32)
-        columns[LABEL] = tf.cast(columns[LABEL], tf.int32 if self.num_classes else tf.float32)
-        return columns
+        return prepare(tf.io.parse_example(records, self.feature_spec), self.spec)
 
-    def _check_labels(self, labels: np.ndarray) -> None:
-        if self.num_classes:
-            wrong = labels[(labels < 0) | (labels >= self.num_classes)]
-            expected = f"a class index below {self.num_classes}"
+    def _check_targets(self, rows: Rows) -> None:
+        labels, num_classes = rows[LABEL], len(self.spec.label.classes)
+        if num_classes:
+            wrong = labels[(labels < 0) | (labels >= num_classes)]
+            expected = f"a class index below {num_classes}"
         else:
             wrong, expected = labels[~np.isfinite(labels)], "a finite number"
         if wrong.size:
             raise DataRejected(
-                f"Trainer: {wrong.size} of {labels.size} labels are wrong, such as {wrong[0]}; "
-                f"expected {expected}. The label is missing or unknown in these rows: fix them, "
+                f"Trainer: {wrong.size} of {labels.size} labels of the column "
+                f"{self.spec.label.column!r} are wrong, such as {wrong[0]}; expected {expected}. "
+                "The label is missing or unknown in these rows: fix them, "
                 "or list the class under `label.classes`."
             )
+        if WEIGHT in rows:
+            weights = rows[WEIGHT]
+            bad = weights[~(np.isfinite(weights) & (weights >= 0))]
+            if bad.size:
+                raise DataRejected(
+                    f"Trainer: {bad.size} of {weights.size} values of the weight column "
+                    f"{self.spec.weight!r} are wrong, such as {bad[0]}; expected a finite number "
+                    "of at least 0. Fix these rows, or name another `label.weight`."
+                )
 
 
 class Windows(Protocol):
@@ -128,7 +153,7 @@ class CachedWindows:
     @property
     def window_rows(self) -> int:
         """The number of rows."""
-        return len(self.rows[LABEL])
+        return int(self.rows[LABEL].shape[0])
 
     def epoch(self, number: int, *, first: int = 0) -> Iterator[Rows]:
         """See `Windows`."""
@@ -146,12 +171,12 @@ class StreamedWindows:
     def __init__(self, split: Split, *, shuffle_rows: int, seed: int) -> None:
         self._split = split
         self._seed = seed
-        self._window_chunks = math.ceil(shuffle_rows / CHUNK_ROWS)
+        self._window_chunks = math.ceil(shuffle_rows / split.chunk_rows)
 
     @property
     def window_rows(self) -> int:
         """A whole number of chunks, and at least `shuffle_rows`."""
-        return self._window_chunks * CHUNK_ROWS
+        return self._window_chunks * self._split.chunk_rows
 
     def epoch(self, number: int, *, first: int = 0) -> Iterator[Rows]:
         """See `Windows`."""
@@ -161,22 +186,32 @@ class StreamedWindows:
         )
         window = list(itertools.islice(chunks, self._window_chunks))
         if first == 0 and not window:
-            raise _no_rows(self._split)
+            raise no_rows(self._split)
         while window:
             yield _concatenate(window)
             window = list(itertools.islice(chunks, self._window_chunks))
 
 
-def open_windows(split: Split, *, cache_bytes: int, shuffle_rows: int, seed: int) -> Windows:
+def open_windows(
+    split: Split, *, cache_bytes: int, shuffle_rows: int, shuffle_bytes: int, seed: int
+) -> Windows:
     """The windows of `split`: in memory if its rows need at most `cache_bytes`, else from disk.
+
+    Args:
+        split: what to read.
+        cache_bytes: the budget of data that stays in memory.
+        shuffle_rows: the least number of rows in a window of data that does not,
+        shuffle_bytes: unless they take more than this.
+        seed: decides the order of the files in an epoch.
 
     Raises:
         DataRejected: the split has no rows, or a wrong label.
     """
     rows = _read_within(split, cache_bytes)
-    if rows is None:
-        return StreamedWindows(split, shuffle_rows=shuffle_rows, seed=seed)
-    return CachedWindows(rows)
+    if rows is not None:
+        return CachedWindows(rows)
+    bounded = min(shuffle_rows, max(1, shuffle_bytes // split.row_bytes))
+    return StreamedWindows(split, shuffle_rows=bounded, seed=seed)
 
 
 def _read_within(split: Split, budget_bytes: int) -> Rows | None:
@@ -190,7 +225,7 @@ def _read_within(split: Split, budget_bytes: int) -> Rows | None:
         if used > budget_bytes:
             return None
     if not chunks:
-        raise _no_rows(split)
+        raise no_rows(split)
     return _concatenate(chunks)
 
 
@@ -199,7 +234,8 @@ def _concatenate(chunks: list[Rows]) -> Rows:
     return {name: np.concatenate([c.pop(name) for c in chunks]) for name in list(chunks[0])}
 
 
-def _no_rows(split: Split) -> DataRejected:
+def no_rows(split: Split) -> DataRejected:
+    """The error of a split without rows."""
     return DataRejected(
         f"Trainer: there are no rows to train on in {split.files[0]}. Check the input data and the "
         "share of rows that goes to the train split."

@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from components.features import Label
+from components.training.losses import RowLoss, check_classes, named_loss
+from components.training.settings import LossSettings
 
 
 class Head(Protocol):
@@ -18,16 +20,17 @@ class Head(Protocol):
 
     Attributes:
         units: how many numbers the network puts out for a row.
-        num_classes: how many classes the label has; 0 for regression.
         variables: constants learned from the data, not by gradients.
     """
 
     units: int
-    num_classes: int
     variables: tuple[keras.Variable, ...]
 
-    def loss(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """The mean loss, a float32 scalar, of `outputs` [batch, units] for `labels` [batch]."""
+    def losses(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """The loss of each row, float32 [batch], of `outputs` [batch, units], `labels` [batch]."""
+
+    def weights(self, labels: tf.Tensor) -> tf.Tensor | None:
+        """How much each row counts by its class, float32 [batch]; None if all count 1."""
 
     def scores(self, outputs: tf.Tensor) -> tf.Tensor:
         """What the model answers, float32 [batch, units]: probabilities, or the value."""
@@ -36,62 +39,65 @@ class Head(Protocol):
         """Sets `variables` from all training labels, given as arrays [rows]."""
 
 
-class _ClassHead:
-    """What binary and multiclass heads share: nothing to learn from the labels alone."""
+class ClassHead:
+    """Binary: one logit, of class index 1. Multiclass: one logit a class."""
 
-    variables: tuple[keras.Variable, ...] = ()
+    def __init__(self, label: Label, settings: LossSettings) -> None:
+        """A head for the classes of `label`, weighed as `settings.class_weights` says."""
+        check_classes(settings, label)
+        self.units = 1 if label.problem == "binary" else len(label.classes)
+        self._losses: RowLoss = named_loss(settings, label.problem)
+        self._balanced = settings.class_weights == "balanced"
+        self._weights: keras.Variable | None = None
+        if settings.class_weights != "none":
+            named = settings.class_weights if isinstance(settings.class_weights, dict) else {}
+            initial = np.array([named.get(name, 1.0) for name in label.classes], np.float32)
+            self._weights = keras.Variable(initial, trainable=False, name="class_weights")
+        self.variables = (self._weights,) if self._weights is not None else ()
+
+    def losses(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Cross-entropy in nats, or what the settings name."""
+        return self._losses(labels, outputs)
+
+    def weights(self, labels: tf.Tensor) -> tf.Tensor | None:
+        """See `Head`."""
+        return None if self._weights is None else tf.gather(self._weights.value, labels)
+
+    def scores(self, outputs: tf.Tensor) -> tf.Tensor:
+        """The probability of class 1, or of each class."""
+        return tf.sigmoid(outputs) if self.units == 1 else tf.nn.softmax(outputs)
 
     def fit(self, labels: Iterable[np.ndarray]) -> None:
-        """Nothing to set."""
-
-
-class BinaryHead(_ClassHead):
-    """One logit: of class index 1."""
-
-    units = 1
-    num_classes = 2
-
-    def loss(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Binary cross-entropy in nats."""
-        targets = tf.cast(labels, tf.float32)[:, tf.newaxis]
-        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs))
-
-    def scores(self, outputs: tf.Tensor) -> tf.Tensor:
-        """The probability of class 1."""
-        return tf.sigmoid(outputs)
-
-
-class MulticlassHead(_ClassHead):
-    """One logit a class."""
-
-    def __init__(self, num_classes: int) -> None:
-        self.units = self.num_classes = num_classes
-
-    def loss(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Categorical cross-entropy in nats."""
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
-        return tf.reduce_mean(losses)
-
-    def scores(self, outputs: tf.Tensor) -> tf.Tensor:
-        """The probability of each class."""
-        return tf.nn.softmax(outputs)
+        """Weighs the classes so that all count the same; a class without rows keeps 1."""
+        if self._weights is None or not self._balanced:
+            return
+        size = self._weights.shape[0]
+        counts = sum(np.bincount(part, minlength=size) for part in labels)
+        present = counts > 0
+        balanced = np.sum(counts) / (np.sum(present) * np.maximum(counts, 1))
+        self._weights.assign(np.where(present, balanced, 1.0).astype(np.float32))
 
 
 class RegressionHead:
     """One value, learned in units of the training labels' standard deviation around their mean."""
 
     units = 1
-    num_classes = 0
 
-    def __init__(self) -> None:
+    def __init__(self, settings: LossSettings) -> None:
+        """A head with the loss that `settings` names."""
+        self._losses: RowLoss = named_loss(settings, "regression")
         self._mean = keras.Variable(0.0, dtype="float32", trainable=False, name="label_mean")
         self._scale = keras.Variable(1.0, dtype="float32", trainable=False, name="label_scale")
         self.variables = (self._mean, self._scale)
 
-    def loss(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """The mean squared error of the standardised label: 1 is no better than the mean."""
-        targets = (labels - self._mean.value) / self._scale.value
-        return tf.reduce_mean(tf.square(outputs - targets[:, tf.newaxis]))
+    def losses(self, outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """The squared error of the standardised label (1 is no better than the mean), or other."""
+        return self._losses((labels - self._mean.value) / self._scale.value, outputs)
+
+    def weights(self, labels: tf.Tensor) -> tf.Tensor | None:
+        """There are no classes."""
+        del labels
+        return None
 
     def scores(self, outputs: tf.Tensor) -> tf.Tensor:
         """The value, in the label's own units."""
@@ -112,10 +118,13 @@ class RegressionHead:
         self._scale.assign(math.sqrt(squares / count) or 1.0)
 
 
-def make_head(label: Label) -> Head:
-    """The head for the problem that `label` poses."""
-    if label.problem == "binary":
-        return BinaryHead()
-    if label.problem == "multiclass":
-        return MulticlassHead(len(label.classes))
-    return RegressionHead()
+def make_head(label: Label, settings: LossSettings | None = None) -> Head:
+    """The head for the problem that `label` poses.
+
+    Raises:
+        ConfigError: the loss does not fit the problem, or a weighed class does not exist.
+    """
+    settings = settings or LossSettings()
+    if label.problem == "regression":
+        return RegressionHead(settings)
+    return ClassHead(label, settings)

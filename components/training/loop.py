@@ -7,14 +7,15 @@ of what it triggers.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from components.errors import NodeFailed
-from components.training.data import Rows
-from components.training.step import RunSteps
+from components import interruption, progress
+from components.errors import Interrupted
+from components.training.batches import Call
+from components.training.step import Steps
 
 
 class Moment(NamedTuple):
@@ -22,18 +23,19 @@ class Moment(NamedTuple):
 
     Attributes:
         step: how many steps are done.
-        total: how many will be.
+        total: how many will be, at most.
         losses: those of the steps of the last call, float32 [num_steps].
+        norms: the global norms of their gradients, float32 [num_steps]; empty if not measured.
+        call: the batches they were made with.
+        is_last: whether no step will follow.
     """
 
     step: int
     total: int
     losses: np.ndarray
-
-    @property
-    def is_last(self) -> bool:
-        """Whether all steps are done."""
-        return self.step == self.total
+    norms: np.ndarray
+    call: Call
+    is_last: bool
 
 
 class When:
@@ -66,13 +68,37 @@ class EverySteps(When):
         return bool(self._num_steps) and moment.step % self._num_steps == 0
 
 
-class AtMostEvery(When):
-    """Whenever the loop looks up, but once in `interval_s` seconds, and after the last step."""
+class AtSteps(When):
+    """After each of the steps named, and no other."""
 
-    def __init__(self, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *steps: int) -> None:
+        self._steps = sorted(steps)
+
+    def next_after(self, step: int) -> int | None:
+        """See `When`."""
+        return next((s for s in self._steps if s > step), None)
+
+    def __call__(self, moment: Moment) -> bool:
+        """See `When`."""
+        return moment.step in self._steps
+
+
+class AtMostEvery(When):
+    """Whenever the loop looks up, but once in `interval_s` seconds, and after the last step.
+
+    The first time at once, or if `waits` after that many seconds.
+    """
+
+    def __init__(
+        self,
+        interval_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        waits: bool = False,
+    ) -> None:
         self._interval_s = interval_s
         self._clock = clock
-        self._last = -float("inf")
+        self._last = clock() if waits else -float("inf")
 
     def __call__(self, moment: Moment) -> bool:
         """See `When`."""
@@ -84,51 +110,67 @@ class AtMostEvery(When):
 
 
 class Action(NamedTuple):
-    """What to do, and when."""
+    """What to do, and when. What it returns as true ends the training after this moment."""
 
     when: When
-    what: Callable[[Moment], None]
+    what: Callable[[Moment], bool | None]
 
 
 def run_loop(
-    run_steps: RunSteps,
-    take: Callable[[int], Rows],
+    run_steps: Callable[[Call], Steps],
+    calls: Callable[[Iterator[int]], Iterator[Call]],
     actions: Sequence[Action],
     *,
     start: int,
     total: int,
     steps_per_call: int,
+    guard: Callable[[np.ndarray, Call, int], None],
+    save: Callable[[Moment], bool | None],
+    is_stopped: Callable[[], bool] = interruption.is_requested,
 ) -> None:
-    """Trains from step `start` to step `total`.
+    """Trains from step `start` to step `total`, or until an action ends it.
 
     Args:
         run_steps: makes the steps of one call.
-        take: gives it the batches of that many steps.
-        actions: done between calls in this order, those that are due.
+        calls: gives it the batches of each call, of as many steps as are asked for, one by one.
+        actions: done between calls in this order, those that are due. The one that ends the
+            training is followed by the rest, to which this moment is the last.
         start: how many steps are done already.
         total: how many shall be done.
         steps_per_call: at most so many steps a call; fewer where an action is due earlier.
+        guard: looks at the losses of each call, which began after so many steps, before anyone
+            else; what it raises ends the training.
+        save: done when the training is asked to stop in between.
+        is_stopped: whether it is asked to.
 
     Raises:
-        NodeFailed: a loss is infinite or not a number. No action has seen it.
+        Interrupted: the training was asked to stop, and has saved.
     """
+    step = start
+    with interruption.saves_on_request():
+        for call in calls(_call_sizes(actions, start, total, steps_per_call)):
+            losses, norms = run_steps(call)
+            guard(losses, call, step)
+            step += len(call.index)
+            moment = Moment(step, total, losses, norms, call, step == total)
+            for action in actions:
+                if action.when(moment) and action.what(moment):
+                    moment = moment._replace(is_last=True)
+            if moment.is_last:
+                return
+            if is_stopped():
+                save(moment)
+                progress.report("Trainer", note=f"stopped, and saved after step {step}")
+                raise Interrupted(f"Trainer: stopped, and saved after step {step}.")
+
+
+def _call_sizes(
+    actions: Sequence[Action], start: int, total: int, steps_per_call: int
+) -> Iterator[int]:
+    """The number of steps of each call, so that no action is passed over."""
     step = start
     while step < total:
         due = [action.when.next_after(step) for action in actions]
         stop = min([step + steps_per_call, total, *(d for d in due if d is not None)])
-        losses = run_steps(take(stop - step))
-        _require_finite(losses, step)
+        yield stop - step
         step = stop
-        moment = Moment(step, total, losses)
-        for action in actions:
-            if action.when(moment):
-                action.what(moment)
-
-
-def _require_finite(losses: np.ndarray, step: int) -> None:
-    bad = np.flatnonzero(~np.isfinite(losses))
-    if bad.size:
-        raise NodeFailed(
-            f"Trainer: the loss is {losses[bad[0]]} at step {step + int(bad[0]) + 1}; no model was "
-            "written. Lower training.learning_rate, or look for extreme values in the label."
-        )

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.features import DataSpec
-from components.training.checkpoints import Checkpoints
-from components.training.export import export
+from components.training.job import Job
+from components.training.run import Outputs
 from components.training.settings import TrainingSettings
-from components.training.train import Job, train
+from components.training.tuning import tuned
+from components.training.workers import train_job
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -22,25 +23,28 @@ def run_fn(fn_args: FnArgs) -> None:
         fn_args: `custom_config` holds `settings` and `data_spec` as JSON, and `code`, a hash.
             Writes `serving_model_dir`, and `history.json` in `model_run_dir`; checkpoints go to
             `checkpoints` two levels above that, for they must outlive a failed run.
+            `hyperparameters`, the Tuner's best values if there is one, replace settings; they are
+            also left in `model_run_dir`.
     """
     config = fn_args.custom_config
     model_run = Path(fn_args.model_run_dir)
     job = Job(
-        settings=TrainingSettings.model_validate_json(config["settings"]),
+        settings=tuned.merged(
+            TrainingSettings.model_validate_json(config["settings"]), fn_args.hyperparameters
+        ),
         data_spec=DataSpec.model_validate_json(config["data_spec"]),
         train_files=tuple(fn_args.train_files),
         eval_files=tuple(fn_args.eval_files),
         transform_graph=fn_args.transform_graph_path,
         code=config["code"],
+        base_model=fn_args.base_model or "",
     )
-    checkpoints = Checkpoints(model_run.parents[1] / "checkpoints", key=job.key)
-    learner, history = train(job, checkpoints)
-    export(
-        learner,
-        job.data_spec,
-        transform_graph=job.transform_graph,
-        directory=Path(fn_args.serving_model_dir),
+    train_job(
+        job,
+        Outputs(
+            model=Path(fn_args.serving_model_dir),
+            record=model_run,
+            checkpoints=model_run.parents[1] / "checkpoints",
+        ),
     )
-    model_run.mkdir(parents=True, exist_ok=True)
-    history.write(model_run / "history.json")
-    checkpoints.prune_others()
+    tuned.write(fn_args.hyperparameters, model_run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ NODES = (
     "Pusher",
 )
 FLAGS = ("--label", "target", "--set", "training.steps=3000", "--set", "training.batch_size=64")
+SAVES_OFTEN = ("--set", "training.checkpoint_every_steps=200")
 
 
 @pytest.fixture
@@ -96,7 +98,7 @@ def test_training_goes_on_from_its_last_checkpoint(
     run_local: Command, flags: tuple[str, ...], tmp_path: Path
 ) -> None:
     root = tmp_path / "root"
-    longer = (*flags, "--set", "training.steps=40000", "--set", "training.log_every_steps=100")
+    longer = (*flags, "--set", "training.steps=40000", *SAVES_OFTEN)
     process = call(root, *longer)
     watcher = threading.Timer(240, process.kill)
     watcher.start()
@@ -129,3 +131,65 @@ def test_an_interrupt_ends_cleanly(
     result = run_local(root, *flags)
     assert result.exit_code == 0
     assert result.states["StatisticsGen"] == "cached"
+
+
+def begin_training(root: Path, flags: tuple[str, ...]) -> subprocess.Popen[str]:
+    """Starts the command; returns when its training has done its first steps."""
+    process = call(root, *flags)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Trainer: step"):
+            return process
+    raise AssertionError(f"no training began: {process.communicate()}")
+
+
+def saved_steps(root: Path) -> list[int]:
+    paths = (root / "artifacts" / "tumors" / "Trainer" / "checkpoints").glob("*/step-*.ckpt")
+    return sorted(int(path.stem.split("-")[1]) for path in paths)
+
+
+def test_an_interrupted_training_saves_and_goes_on_from_there(
+    run_local: Command, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    # It would save nothing of its own accord.
+    endless = (*flags, "--set", "training.steps=1000000", "--set", "training.time_limit_s=12")
+    rare = ("--set", "training.checkpoint_every_steps=1000000")
+    process = begin_training(root, (*endless, *rare))
+    process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=60)
+    stopped = Result(process.returncode, stdout, stderr, root)
+    assert stopped.exit_code == Interrupted.exit_code, stdout + stderr
+    [step] = saved_steps(root)
+    assert f"Trainer: stopped, and saved after step {step}" in stdout
+    assert "Trainer: stopped in" in stdout
+    assert unfinished(stopped, "tumors") == []
+    result = run_local(root, *endless, *rare)
+    assert result.exit_code == 0, result.stdout + result.stderr
+    assert f"Trainer: resumed at step {step}" in result.stdout
+
+
+def test_a_second_interrupt_ends_a_run_that_is_saving_at_once(
+    flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    # A call of so many steps takes longer than anyone waits.
+    slow = (
+        *("--set", "training.steps=1000000", "--set", "training.execution.steps_per_call=10000"),
+        *("--set", "training.model.hidden_units=[4096,4096]"),
+        *("--set", "training.execution.jit_compile=false"),
+    )
+    process = call(root, *flags, *slow)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Trainer: CPU"):
+            break
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.communicate(timeout=3)
+    process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=10)
+    assert process.returncode == Interrupted.exit_code, stdout + stderr
+    assert saved_steps(root) == []
+    assert unfinished(Result(process.returncode, stdout, stderr, root), "tumors") == []

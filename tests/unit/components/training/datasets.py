@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from components.features import DataSpec, Feature, Label
+from components.training.job import Job
 from components.training.settings import TrainingSettings
-from components.training.train import Job
 
 Row = dict[str, Any]
 PROJECT = Path(__file__).parents[4]
@@ -44,6 +44,8 @@ class Dataset:
             transform_graph_path=str(self.graph),
             serving_model_dir=str(model / "Format-Serving"),
             model_run_dir=str(root / "Trainer" / "model_run" / "1"),
+            base_model=None,
+            hyperparameters=None,
             custom_config={
                 "settings": TrainingSettings(**settings).model_dump_json(),
                 "data_spec": self.spec.model_dump_json(),
@@ -135,14 +137,15 @@ def serialized(row: Row) -> bytes:
     import tensorflow as tf
 
     example = tf.train.Example()
-    for name, value in row.items():
+    for name, column in row.items():
         feature = example.features.feature[name]
-        if isinstance(value, str):
-            feature.bytes_list.value.append(value.encode())
-        elif isinstance(value, int):
-            feature.int64_list.value.append(value)
-        else:
-            feature.float_list.value.append(value)
+        for value in column if isinstance(column, list) else [column]:
+            if isinstance(value, str | bytes):
+                feature.bytes_list.value.append(value.encode() if isinstance(value, str) else value)
+            elif isinstance(value, int):
+                feature.int64_list.value.append(value)
+            else:
+                feature.float_list.value.append(value)
     return example.SerializeToString(deterministic=True)
 
 
@@ -205,8 +208,9 @@ def _schema(rows: list[Row]) -> Any:
     import tensorflow as tf
     from tensorflow_transform.tf_metadata import schema_utils
 
-    types = {float: tf.float32, int: tf.int64, str: tf.string}
-    found = {name: types[type(value)] for row in rows for name, value in row.items()}
+    types = {float: tf.float32, int: tf.int64, str: tf.string, bytes: tf.string}
+    cells = ((name, value) for row in rows for name, value in row.items() if value != [])
+    found = {name: types[type(v[0] if isinstance(v, list) else v)] for name, v in cells}
     return schema_utils.schema_from_feature_spec(
         {name: tf.io.VarLenFeature(dtype) for name, dtype in found.items()}
     )

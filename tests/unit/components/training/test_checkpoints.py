@@ -1,23 +1,31 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from components.errors import ConfigError
 from components.training.batches import Position
 from components.training.checkpoints import Checkpoint, Checkpoints, make_key
 from components.training.history import Evaluation, History, Point
+from components.training.stopping import Decisions
+from tests.unit.components.training.core import assert_same
+
+FACTS = {"training.seed": "0", "code": "abc"}
+BEST = [np.arange(3, dtype=np.float32)]
 
 
-def checkpoint(step: int) -> Checkpoint:
+def checkpoint(step: int, *, best_step: int = 0) -> Checkpoint:
     history = History(
         curve=[Point(step=step, loss=0.5, learning_rate=0.1)],
         evaluations=[Evaluation(step=step, metrics={"rows": 3, "auc": 0.9})],
     )
+    decisions = Decisions(ended_by="patience", best_step=best_step, drops=[3, 5], rollbacks=1)
     values = [np.full((2, 3), step, np.float32), np.array(step, np.int64), np.zeros(0, np.uint32)]
-    return Checkpoint(step, Position(epoch=step // 10, offset=step % 10), history, values)
+    return Checkpoint(step, Position(step // 10, step % 10), history, decisions, values)
 
 
 def files(root: Path) -> list[str]:
@@ -25,30 +33,40 @@ def files(root: Path) -> list[str]:
 
 
 @pytest.fixture
-def checkpoints(tmp_path: Path) -> Checkpoints:
-    return Checkpoints(tmp_path, key="key")
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "checkpoints" / "key"
 
 
-def test_a_checkpoint_comes_back_as_it_was(checkpoints: Checkpoints, tmp_path: Path) -> None:
+@pytest.fixture
+def checkpoints(folder: Path) -> Checkpoints:
+    return Checkpoints(folder, FACTS)
+
+
+def newest(checkpoints: Checkpoints) -> int:
+    found = checkpoints.latest()
+    assert found is not None
+    return found.step
+
+
+def test_a_checkpoint_comes_back_as_it_was(checkpoints: Checkpoints, folder: Path) -> None:
     checkpoints.save(checkpoint(42))
-    loaded = Checkpoints(tmp_path, key="key").latest()
+    loaded = Checkpoints(folder, FACTS).latest()
     assert loaded is not None
     assert (loaded.step, loaded.position) == (42, Position(4, 2))
     assert loaded.history == checkpoint(42).history
-    for value, expected in zip(loaded.values, checkpoint(42).values, strict=True):
-        assert value.dtype == expected.dtype
-        np.testing.assert_array_equal(value, expected)
+    assert loaded.decisions == checkpoint(42).decisions
+    assert_same(loaded.values, checkpoint(42).values)
 
 
 def test_without_a_checkpoint_there_is_none(checkpoints: Checkpoints) -> None:
     assert checkpoints.latest() is None
 
 
-def test_the_newest_two_are_kept(checkpoints: Checkpoints, tmp_path: Path) -> None:
+def test_the_newest_two_are_kept(checkpoints: Checkpoints, folder: Path) -> None:
     for step in (900, 1000, 1100):
         checkpoints.save(checkpoint(step))
-    assert files(tmp_path) == ["step-000001000.ckpt", "step-000001100.ckpt"]
-    assert checkpoints.latest().step == 1100  # type: ignore[union-attr]
+    assert files(folder) == ["step-000001000.ckpt", "step-000001100.ckpt"]
+    assert newest(checkpoints) == 1100
 
 
 @pytest.mark.parametrize(
@@ -61,46 +79,118 @@ def test_the_newest_two_are_kept(checkpoints: Checkpoints, tmp_path: Path) -> No
     ids=["truncated", "empty", "one bit"],
 )
 def test_a_damaged_newest_falls_back_to_the_one_before(
-    checkpoints: Checkpoints, tmp_path: Path, damage, caplog: pytest.LogCaptureFixture
+    checkpoints: Checkpoints,
+    folder: Path,
+    damage: Callable[[bytes], bytes],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     for step in (100, 200):
         checkpoints.save(checkpoint(step))
-    newest = tmp_path / "key" / "step-000000200.ckpt"
-    newest.write_bytes(damage(newest.read_bytes()))
+    path = folder / "step-000000200.ckpt"
+    path.write_bytes(damage(path.read_bytes()))
     with caplog.at_level(logging.WARNING):
-        assert checkpoints.latest().step == 100  # type: ignore[union-attr]
-    assert str(newest) in caplog.text
+        assert newest(checkpoints) == 100
+    assert str(path) in caplog.text
     checkpoints.save(checkpoint(200))
-    assert checkpoints.latest().step == 200  # type: ignore[union-attr]
+    assert newest(checkpoints) == 200
 
 
-def test_all_damaged_is_like_none(checkpoints: Checkpoints, tmp_path: Path) -> None:
+def test_all_damaged_is_like_none(checkpoints: Checkpoints, folder: Path) -> None:
     checkpoints.save(checkpoint(100))
-    (tmp_path / "key" / "step-000000100.ckpt").write_bytes(b"no checkpoint")
+    (folder / "step-000000100.ckpt").write_bytes(b"no checkpoint")
     assert checkpoints.latest() is None
 
 
 def test_the_half_that_a_killed_write_leaves_is_not_a_checkpoint(
-    checkpoints: Checkpoints, tmp_path: Path
+    checkpoints: Checkpoints, folder: Path
 ) -> None:
     checkpoints.save(checkpoint(100))
-    (tmp_path / "key" / ".step-000000200.ckpt.partial").write_bytes(b"half")
-    assert checkpoints.latest().step == 100  # type: ignore[union-attr]
+    (folder / ".step-000000200.ckpt.partial").write_bytes(b"half")
+    (folder / ".best-000000200.ckpt.partial").write_bytes(b"half")
+    assert newest(checkpoints) == 100
+    assert checkpoints.best(200) is None
 
 
-def test_another_key_sees_nothing_and_pruning_deletes_it(
-    checkpoints: Checkpoints, tmp_path: Path
+def test_a_checkpoint_of_another_training_is_refused_with_what_differs(
+    checkpoints: Checkpoints, folder: Path
 ) -> None:
     checkpoints.save(checkpoint(100))
-    other = Checkpoints(tmp_path, key="other")
+    other = Checkpoints(folder, {"training.seed": "1", "keras": "3", "code": "abc"})
+    with pytest.raises(ConfigError) as caught:
+        other.latest()
+    assert "step-000000100.ckpt is of another training" in str(caught.value)
+    assert "keras: not there → 3; training.seed: 0 → 1." in str(caught.value)
+    assert "code" not in str(caught.value)
+
+
+def test_pruning_deletes_the_other_trainings(checkpoints: Checkpoints, folder: Path) -> None:
+    checkpoints.save(checkpoint(100))
+    other = Checkpoints(folder.parent / "other", FACTS)
     assert other.latest() is None
     other.save(checkpoint(5))
     other.prune_others()
-    assert [path.name for path in tmp_path.iterdir()] == ["other"]
-    assert other.latest().step == 5  # type: ignore[union-attr]
+    assert [path.name for path in folder.parent.iterdir()] == ["other"]
+    assert newest(other) == 5
 
 
-def test_a_key_stands_for_all_its_parts_and_their_borders() -> None:
-    keys = {make_key(parts) for parts in (["ab", "c"], ["a", "bc"], ["abc"], ["ab", "c", ""])}
-    assert len(keys) == 4
-    assert make_key(["ab", "c"]) in keys
+def test_a_key_stands_for_every_fact_and_not_for_their_order() -> None:
+    kinds = [{"a": "bc"}, {"ab": "c"}, {"a": "b", "c": ""}, {"c": "", "a": "b"}, {}]
+    keys = [make_key(facts) for facts in kinds]
+    assert keys[2] == keys[3]
+    assert len(set(keys)) == 4
+
+
+def test_the_best_weights_are_those_of_their_step_only(checkpoints: Checkpoints) -> None:
+    checkpoints.save_best(100, BEST)
+    found = checkpoints.best(100)
+    assert found is not None
+    assert_same(found, BEST)
+    assert checkpoints.best(200) is None
+
+
+def test_damaged_best_weights_are_none(checkpoints: Checkpoints, folder: Path) -> None:
+    checkpoints.save_best(100, BEST)
+    path = folder / "best-000000100.ckpt"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert checkpoints.best(100) is None
+
+
+def test_a_better_one_that_no_checkpoint_knows_leaves_the_one_before(
+    checkpoints: Checkpoints, folder: Path
+) -> None:
+    """A training killed, or gone back, between the two may not find that better one again."""
+    checkpoints.save_best(100, BEST)
+    checkpoints.save(checkpoint(200, best_step=100))
+    checkpoints.save_best(300, BEST)
+    resumed = Checkpoints(folder, FACTS)
+    assert newest(resumed) == 200
+    assert resumed.best(100) is not None
+    resumed.save(checkpoint(400, best_step=100))
+    resumed.save(checkpoint(500, best_step=100))
+    assert [name for name in files(folder) if "best" in name] == ["best-000000100.ckpt"]
+
+
+def test_best_weights_go_when_no_checkpoint_calls_them_so_any_more(
+    checkpoints: Checkpoints, folder: Path
+) -> None:
+    for step in (100, 200, 300, 400):
+        checkpoints.save_best(step, BEST)
+        checkpoints.save(checkpoint(step, best_step=step))
+    assert [name for name in files(folder) if "best" in name] == [
+        "best-000000300.ckpt",
+        "best-000000400.ckpt",
+    ]
+
+
+def test_one_who_only_reads_writes_and_deletes_nothing(
+    checkpoints: Checkpoints, folder: Path
+) -> None:
+    for step in (100, 200):
+        checkpoints.save(checkpoint(step))
+    (folder / "step-000000200.ckpt").write_bytes(b"damaged")
+    reader = Checkpoints(folder, FACTS, is_writer=False)
+    before = files(folder)
+    assert newest(reader) == 100
+    reader.save(checkpoint(300))
+    reader.save_best(300, BEST)
+    assert files(folder) == before

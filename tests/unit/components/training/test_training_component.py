@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,7 @@ def properties() -> dict:
     from components.training.component import build
 
     trainer = build(
-        TrainingSettings(steps=123, eval_steps=7),
+        TrainingSettings(steps=123, watch={"eval_steps": 7}),
         examples=channel_utils.as_channel([standard_artifacts.Examples()]),
         transform_graph=channel_utils.as_channel([standard_artifacts.TransformGraph()]),
         schema=channel_utils.as_channel([standard_artifacts.Schema()]),
@@ -31,6 +33,22 @@ def test_the_node_carries_all_that_decides_the_model(properties: dict) -> None:
     assert TrainingSettings.model_validate_json(config["settings"]).steps == 123
     assert DataSpec.model_validate_json(config["data_spec"]) == TAXI
     assert len(config["code"]) == 64
+
+
+def test_the_hash_of_the_code_knows_every_file_of_the_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from components.training import component
+
+    copy = tmp_path / "components"
+    shutil.copytree(Path(component.__file__).parents[1], copy)
+    monkeypatch.setattr(component, "__file__", str(copy / "training" / "component.py"))
+    hashes = {component.code_hash()}
+    for name in ("training/step.py", "training/models/blocks.py", "features.py"):
+        with (copy / name).open("a") as file:
+            file.write("# edited")
+        hashes.add(component.code_hash())
+    assert len(hashes) == 4
 
 
 def test_the_node_says_its_steps_where_tfx_looks_for_them(properties: dict) -> None:

@@ -1,0 +1,1 @@
+"""Training without the pipeline; `api` is for notebooks, the command is `components.training`."""

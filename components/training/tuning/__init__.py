@@ -1,0 +1,1 @@
+"""Searches for the settings of the training that give the best model."""
