@@ -1,143 +1,88 @@
-"""The rules of the gate: which findings there are in the data, and which of them stop the run."""
+"""Everything the gate finds in the data of a run, from what was computed and looked at before."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from components.features import Label
+from components.features import DataSpec
+from components.validation import anomalies as anomaly_findings
+from components.validation import columns, labels, rows
+from components.validation.columns import Reader
+from components.validation.contract import contracts
+from components.validation.findings import Finding
+from components.validation.fixes import Fixes
+from components.validation.look import Look
 from components.validation.settings import ValidationSettings
 
-_MAX_SHOWN = 10
 
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One broken rule: in which split and feature, of which kind, and what was seen."""
-
-    split: str
-    feature: str
-    kind: str
-    observed: str
-
-    def __str__(self) -> str:
-        return f"{self.feature!r} ({self.split} split): {self.observed} [{self.kind}]"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What stops the run, and what it only warns of."""
-
-    errors: tuple[Finding, ...]
-    warnings: tuple[Finding, ...]
-
-    def message(self, schema_path: str | None) -> str:
-        """The refusal a user reads: every error up to a bound, and what to edit."""
-        schema = schema_path or "a schema of your own (validation.schema_path)"
-        lines = [f"The data breaks its contract in {len(self.errors)} place(s):"]
-        lines += [f"  - {finding}" for finding in self.errors[:_MAX_SHOWN]]
-        if len(self.errors) > _MAX_SHOWN:
-            lines.append(f"  - and {len(self.errors) - _MAX_SHOWN} more, in the anomalies artifact")
-        lines.append(
-            f"Nothing was trained. Fix the data; or, if the data is right, change {schema}; "
-            "or list the kind under validation.warn."
-        )
-        return "\n".join(lines)
-
-
-def judge(
+def find(
+    *,
+    schema: schema_pb2.Schema,
     anomalies: Mapping[str, anomalies_pb2.Anomalies],
     statistics: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
-    *,
-    label: Label,
+    looks: Mapping[str, Look],
+    spec: DataSpec,
     settings: ValidationSettings,
-) -> Verdict:
-    """Sorts what was found in each split into errors and warnings.
+    fixes: Fixes,
+) -> list[Finding]:
+    """All findings of all splits, whatever the configuration says about them.
 
     Args:
+        schema: the contract.
         anomalies: ExampleValidator's anomalies by split.
         statistics: StatisticsGen's statistics by split.
-        label: the label, which must be present and vary.
-        settings: which kinds only warn, which are ignored.
+        looks: what a second look at the rows saw, by split; `train` is one of them.
+        spec: the inputs and the label.
+        settings: which number of rows is too few.
+        fixes: what to edit.
     """
-    findings: list[Finding] = []
-    for split, found in sorted(anomalies.items()):
-        findings += _anomalies(split, found)
-    for split, described in sorted(statistics.items()):
-        findings += _statistics(split, described, label, settings)
-    kept = [finding for finding in findings if finding.kind not in settings.ignore]
-    return Verdict(
-        errors=tuple(finding for finding in kept if finding.kind not in settings.warn),
-        warnings=tuple(finding for finding in kept if finding.kind in settings.warn),
-    )
+    known = contracts(schema)
+    found: list[Finding] = []
+    for split, look in looks.items():
+        sample = "" if look.is_whole else f" of the first {look.num_rows:,} rows"
+        reader = Reader(fixes=fixes, split=split, place=_row_of_split, sample=sample)
+        reported = list(anomaly_findings.findings(anomalies[split], look.columns, known, reader))
+        found += reported
+        found += _too_few(split, statistics[split].datasets[0].num_examples, settings, fixes)
+        found += labels.missing(look, spec.label, reader)
+        found += _own(look, spec, reader, {(item.feature, item.rule) for item in reported})
+        found += rows.duplicates(look.rows, reader)
+    train = looks["train"]
+    found += rows.leaks(train.rows, spec, Reader(fixes=fixes, split="train"))
+    for split, look in looks.items():
+        if split != "train":
+            reader = Reader(fixes=fixes, split=split, place=_row_of_split)
+            found += labels.unknown_classes(train, look, spec.label, reader)
+            found += rows.overlap(train.rows, look.rows, reader)
+    return found
 
 
-def _anomalies(split: str, found: anomalies_pb2.Anomalies) -> Iterable[Finding]:
-    for feature, info in sorted(found.anomaly_info.items()):
-        # One feature can break several rules; each has a kind of its own and is judged by it.
-        for reason in info.reason:
-            yield Finding(
-                split=split,
-                feature=feature,
-                kind=anomalies_pb2.AnomalyInfo.Type.Name(reason.type),
-                observed=f"{reason.short_description.strip()}: {reason.description.strip()}",
-            )
-    for reason in found.dataset_anomaly_info.reason:
-        kind = anomalies_pb2.AnomalyInfo.Type.Name(reason.type)
-        yield Finding(split=split, feature="*", kind=kind, observed=reason.description.strip())
+def _row_of_split(row: int) -> str:
+    return f"row {row + 1:,} of the split"
 
 
-def _statistics(
-    split: str,
-    described: statistics_pb2.DatasetFeatureStatisticsList,
-    label: Label,
-    settings: ValidationSettings,
-) -> Iterable[Finding]:
-    num_rows = described.datasets[0].num_examples
-    if num_rows < settings.min_rows:
+def _own(
+    look: Look, spec: DataSpec, reader: Reader, reported: set[tuple[str, str]]
+) -> Iterator[Finding]:
+    """What no schema says, but for what the anomalies say already."""
+    for name, column in sorted(look.columns.items()):
+        for rule in columns.own_rules(column, spec):
+            if (name, rule) not in reported:
+                yield columns.finding(rule, column, reader)
+
+
+def _too_few(
+    split: str, num_rows: int, settings: ValidationSettings, fixes: Fixes
+) -> Iterator[Finding]:
+    least = settings.applied("too_few_rows").below or 0
+    if num_rows < least:
         yield Finding(
+            rule="too_few_rows",
+            feature="",
             split=split,
-            feature="*",
-            kind="TOO_FEW_ROWS",
-            observed=f"{num_rows} rows, at least {settings.min_rows} are needed",
-        )
-    for feature in described.datasets[0].features:
-        name = feature.name or ".".join(feature.path.step)
-        if name == label.column:
-            yield from _label(split, feature, label)
-            return
-    yield Finding(
-        split=split, feature=label.column, kind="NO_LABEL", observed="the label column is absent"
-    )
-
-
-def _label(
-    split: str, feature: statistics_pb2.FeatureNameStatistics, label: Label
-) -> Iterable[Finding]:
-    common = (
-        feature.string_stats.common_stats
-        if feature.HasField("string_stats")
-        else feature.num_stats.common_stats
-    )
-    if common.num_missing and label.ratio_to is None:
-        yield Finding(
-            split=split,
-            feature=label.column,
-            kind="LABEL_MISSING",
-            observed=f"{common.num_missing} rows have no label",
-        )
-    numbers = feature.num_stats
-    constant = (
-        feature.string_stats.unique == 1
-        if feature.HasField("string_stats")
-        else numbers.min == numbers.max
-    )
-    if constant:
-        yield Finding(
-            split=split,
-            feature=label.column,
-            kind="LABEL_CONSTANT",
-            observed="every row has the same label, so there is nothing to learn",
+            observed=f"{num_rows:,} rows, at least {least:,} are needed",
+            count=num_rows,
+            fix=fixes.of("too_few_rows", ""),
         )

@@ -1,0 +1,1 @@
+"""The data contract's own commands: infer, check, diff, update."""
