@@ -2,6 +2,8 @@
 
 PYTHON ?=
 ARGS ?=
+# Processes that run tests at the same time; each may take 2 GB.
+WORKERS ?= 2
 
 # What would make the project's own Python import something else than `.venv` and this checkout.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP
@@ -26,7 +28,7 @@ run: setup  ## run the pipeline on the taxi data; options in ARGS
 	@.venv/bin/python -m pipeline.run_local $(ARGS)
 
 test: setup  ## run the tests; options in ARGS
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: setup  ## check format, lint, types and layers
 	.venv/bin/python -m ruff format --check .

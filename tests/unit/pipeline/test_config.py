@@ -41,8 +41,8 @@ def test_built_in_data_is_not_a_path(tmp_path: Path) -> None:
     [
         ({**LABELLED, "trainng": {}}, "mine.yaml: trainng is not a key. Did you mean 'training'?"),
         (
-            {**LABELLED, "training": {"learning_rat": 1}},
-            "training.learning_rat is not a key. Did you mean 'learning_rate'?",
+            {**LABELLED, "training": {"bach_size": 1}},
+            "training.bach_size is not a key. Did you mean 'batch_size'?",
         ),
         ({**LABELLED, "training": {"steps": "many"}}, "training.steps: "),
         ({**LABELLED, "training": {"steps": 0}}, "(it is 0)"),

@@ -1,0 +1,96 @@
+"""Writes the pages of the report; a page that would be the same again is not drawn again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from pipeline.layout import Layout, write_atomically
+from pipeline.outcome import DATA_REJECTED, Outcome, read_outcome
+from pipeline.plan import History, Plan, last_accepted
+from pipeline.resolve import Resolved
+
+_HEAD_BYTES = 1_000
+
+
+def write_pages(
+    layout: Layout, plan: Plan, outcome: Outcome, resolved: Resolved, history: History
+) -> None:
+    """Writes `data.html` and `index.html` beside `run.json`, which has to be there.
+
+    Args:
+        layout: of the root.
+        plan: made after the run, so that every finished node is cached in it.
+        outcome: what came of the run.
+        resolved: the configuration, and what the data added to it.
+        history: gives a node's executions, newest first.
+    """
+    _write_data_page(layout.data_page, plan, outcome, resolved, history)
+    from pipeline.report.index_page import index_page
+
+    report = json.loads(layout.report.read_text(encoding="utf-8"))
+    others = [path.name for path in (layout.data_page, layout.training_page) if path.is_file()]
+    write_atomically(
+        layout.index_page, index_page(report, name=resolved.config.name, others=others)
+    )
+
+
+def _write_data_page(
+    path: Path, plan: Plan, outcome: Outcome, resolved: Resolved, history: History
+) -> None:
+    """Also removes a page of other data where this run came to no statistics."""
+    described = plan.step("StatisticsGen").earlier
+    statistics = described.output("statistics") if described is not None else None
+    if statistics is None:
+        path.unlink(missing_ok=True)
+        return
+    accepted = last_accepted(statistics, history, lambda uri: Path(uri).exists())
+    judged = outcome if outcome.findings else read_outcome(plan)
+    if outcome.decision == DATA_REJECTED:
+        verdict = "refused"
+    else:
+        verdict = "accepted" if plan.step("DataGate").earlier is not None else "not judged"
+    made_of = _digest(
+        statistics.uri,
+        accepted.uri if accepted is not None else "",
+        resolved.config.name,
+        resolved.config.data.path,
+        resolved.data_spec.model_dump_json(),
+        verdict,
+        json.dumps([*judged.findings, *judged.distances]),
+    )
+    if _is_made_of(path, made_of):
+        return
+    # What draws takes a moment to import.
+    from pipeline.report.columns import read_splits
+    from pipeline.report.data_page import data_page
+
+    before = read_splits(Path(accepted.uri)) if accepted is not None else {}
+    page = data_page(
+        read_splits(Path(statistics.uri)),
+        before.get("train"),
+        name=resolved.config.name,
+        data=resolved.config.data.path,
+        spec=resolved.data_spec,
+        verdict=verdict,
+        findings=judged.findings,
+        measured=judged.distances,
+        made_of=made_of,
+    )
+    write_atomically(path, page)
+
+
+def _digest(*parts: str) -> str:
+    digest = hashlib.sha256("\0".join(parts).encode())
+    for file in sorted(Path(__file__).parent.rglob("*")):
+        if file.suffix in (".py", ".html", ".css", ".js"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _is_made_of(page: Path, made_of: str) -> bool:
+    if not page.is_file():
+        return False
+    with page.open("rb") as file:
+        return made_of.encode() in file.read(_HEAD_BYTES)
