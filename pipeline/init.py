@@ -1,4 +1,4 @@
-"""Writes down what is inferred for a table: a schema.pbtxt and a YAML file to edit.
+"""Writes down what is inferred for data: a schema.pbtxt and a YAML file to edit.
 
 The schema is the one that SchemaGen infers: its part of the pipeline is run to get it.
 
@@ -21,6 +21,7 @@ from rich.console import Console
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.errors import ConfigError, WaybillError
+from components.features import Feature
 from pipeline import command, run_local
 from pipeline import config as configuration
 from pipeline.layout import Layout, write_atomically
@@ -45,9 +46,17 @@ def make_parser() -> argparse.ArgumentParser:
     """The command line of `python -m pipeline.init`."""
     parser = command.make_parser("pipeline.init", __doc__)
     parser.add_argument("name", help="the name of the pipeline and its model: a-z, 0-9 and _")
-    parser.add_argument("--data", required=True, metavar="PATH", help="a CSV or TFRecord source")
+    parser.add_argument("--data", required=True, metavar="PATH", help="a table, TFRecord or images")
     parser.add_argument("--label", required=True, metavar="COLUMN", help="the column to predict")
     parser.add_argument("--dir", metavar="DIR", help="the folder to write (NAME)")
+    parser.add_argument(
+        "--set",
+        dest="assignments",
+        action="append",
+        default=[],
+        metavar="data.KEY=VALUE",
+        help="how the data is written or split; may be repeated",
+    )
     return parser
 
 
@@ -57,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         folder = Path(args.dir or args.name).resolve()
-        files = write(args.name, args.data, args.label, folder, console)
+        files = write(args.name, args.data, args.label, folder, console, args.assignments)
     except WaybillError as error:
         return command.tell(error)
     for file in files:
@@ -66,8 +75,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write(name: str, data: str, label: str, folder: Path, console: Console) -> tuple[Path, Path]:
+def write(
+    name: str,
+    data: str,
+    label: str,
+    folder: Path,
+    console: Console,
+    assignments: Sequence[str] = (),
+) -> tuple[Path, Path]:
     """Infers and writes `<folder>/<name>.yaml` and `<folder>/schema.pbtxt`.
+
+    Args:
+        name: of the pipeline.
+        data: the path of the data.
+        label: the column to predict.
+        folder: made if need be.
+        console: is told what was inferred.
+        assignments: `data.key=value`, as of `--set`.
 
     Raises:
         ConfigError: one of the files is there already, or a flag is wrong.
@@ -77,15 +101,22 @@ def write(name: str, data: str, label: str, folder: Path, console: Console) -> t
     for file in (config_file, schema_file):
         if file.exists():
             raise ConfigError(f"{file} is there already. Remove it, or choose another --dir.")
+    for assignment in assignments:
+        if not assignment.startswith("data."):
+            raise ConfigError(
+                f"--set {assignment}: only the keys of data are known here; edit the rest in the "
+                "file that is written."
+            )
     values = {
         "name": name,
         "data": {"path": configuration.absolute(data, Path.cwd())},
         "label": {"column": label},
     }
+    values = configuration.override(values, assignments)
     resolved = resolve(configuration.validate(values, "the command line"))
     for note in resolved.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
-    schema = infer_schema(resolved)
+    schema = infer_schema(resolved, assignments)
     write_atomically(schema_file, _SCHEMA_HEADER + text_format.MessageToString(schema))
     header = _HEADER.format(data=data, label=label, file=config_file)
     body = yaml.safe_dump(_contents(resolved, folder), sort_keys=False, width=100)
@@ -93,16 +124,18 @@ def write(name: str, data: str, label: str, folder: Path, console: Console) -> t
     return config_file, schema_file
 
 
-def infer_schema(resolved: Resolved) -> schema_pb2.Schema:
+def infer_schema(resolved: Resolved, assignments: Sequence[str] = ()) -> schema_pb2.Schema:
     """Runs the pipeline up to SchemaGen, aside, and returns what it inferred.
 
-    The label is taken out of the SERVING environment.
+    The label, and what is no input by nature, is taken out of the SERVING environment. Images and
+    texts get the domain that says so, and no list of the values that were seen.
     """
     config = resolved.config
     with tempfile.TemporaryDirectory(prefix="waybill-init-") as root:
         flags = ["--data", config.data.path, "--label", config.label.column, "--root", root]
-        name = ["--set", f"name={config.name}"]
-        code = run_local.main([*flags, *name, "--to", "SchemaGen", "--quiet"])
+        said = [f"name={config.name}", *assignments]
+        sets = [flag for assignment in said for flag in ("--set", assignment)]
+        code = run_local.main([*flags, *sets, "--to", "SchemaGen", "--quiet"])
         if code:
             raise WaybillError("The schema could not be inferred: see the error above.")
         store = LineageStore(Layout(Path(root)).metadata)
@@ -112,25 +145,31 @@ def infer_schema(resolved: Resolved) -> schema_pb2.Schema:
         text = (Path(artifact.uri) / "schema.pbtxt").read_text(encoding="utf-8")
     schema = text_format.Parse(text, schema_pb2.Schema())
     schema.default_environment.extend(["TRAINING", "SERVING"])
+    spec = resolved.data_spec
+    kinds = {feature.name: feature.kind for feature in spec.features}
     for feature in schema.feature:
-        if feature.name == config.label.column:
+        if feature.name not in kinds and feature.name in (spec.label.column, *resolved.opaque):
             feature.not_in_environment.append("SERVING")
+        if kinds.get(feature.name) == "image":
+            feature.image_domain.SetInParent()
+        elif kinds.get(feature.name) == "text":
+            feature.natural_language_domain.SetInParent()
     return schema
 
 
 def _contents(resolved: Resolved, folder: Path) -> dict[str, Any]:
     """The keys of the YAML file: everything that was decided for the user."""
     spec = resolved.data_spec
+    data = resolved.config.data.model_dump(mode="json", exclude_defaults=True, exclude={"path"})
     path = resolved.config.data.path
-    used = {
-        feature.name: {"kind": feature.kind}
-        | ({"buckets": feature.buckets} if feature.kind == "numeric" else {})
-        for feature in spec.features
-    }
+    used = {feature.name: _said(feature) for feature in spec.features}
     others = resolved.column_types.keys() - used.keys() - {spec.label.column}
     return {
         "name": resolved.config.name,
-        "data": {"path": path if path.startswith("builtin:") else os.path.relpath(path, folder)},
+        "data": {
+            "path": path if path.startswith("builtin:") else os.path.relpath(path, folder),
+            **data,
+        },
         "label": {"column": spec.label.column, "problem": spec.label.problem},
         "features": used | dict.fromkeys(sorted(others), "ignore"),
         "validation": {"schema_path": "schema.pbtxt"},
@@ -141,6 +180,14 @@ def _contents(resolved: Resolved, folder: Path) -> dict[str, Any]:
             }
         },
     }
+
+
+def _said(feature: Feature) -> dict[str, str | int]:
+    """The kind, and the sizes that a feature of it has."""
+    sizes = feature.model_dump(exclude={"name", "kind", "dtype"}, exclude_defaults=True)
+    if feature.kind == "numeric":
+        sizes["buckets"] = feature.buckets
+    return {"kind": feature.kind, **sizes}
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from components.errors import ConfigError, nearest
 from components.evaluation.settings import METRICS, EvaluationSettings, Threshold
 from components.features import DataSpec, Label
-from components.ingestion import profile, schema_spec, sources, spec
+from components.ingestion import profile, schema_spec, sources, spec, split_settings, weights
 from components.ingestion.cells import CellType
+from components.training.settings import TrainingSettings
 from pipeline.config import PipelineConfig
 
 # Enough for the default learning rate to converge on a small table, and no more than minutes on a
@@ -30,9 +31,10 @@ class Resolved:
     Attributes:
         config: the configuration.
         source: the data's files and their content hash.
-        column_types: column to its type in the tf.Example.
+        column_types: column to how it is read into the tf.Example.
         data_spec: the columns and the label.
         evaluation: the evaluation's settings, thresholds included.
+        opaque: columns of images, texts and names of files, whose values need not be compared.
         notes: what was inferred, a line each.
     """
 
@@ -41,6 +43,7 @@ class Resolved:
     column_types: Mapping[str, CellType]
     data_spec: DataSpec
     evaluation: EvaluationSettings
+    opaque: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -49,30 +52,39 @@ def resolve(config: PipelineConfig) -> Resolved:
 
     Raises:
         ConfigError: a path, a column or a slice that is named does not exist.
-        DataRejected: the data cannot be read, or nothing can be learned from its label.
+        DataRejected: the data cannot be read, nothing can be learned from its label, or a weight
+            is not one.
     """
     source = sources.resolve(config.data)
     label = config.label
     found = profile.profile(source, None if label.ratio_to else label.column)
-    for key, column in (("label.column", label.column), ("label.ratio_to", label.ratio_to)):
+    for key, column in (
+        ("label.column", label.column),
+        ("label.ratio_to", label.ratio_to),
+        ("label.weight", label.weight),
+    ):
         if column is not None:
             _check_column(key, column, found)
+    if label.weight is not None:
+        weights.check(source, found.column(label.weight))
+    split_settings.check(config.data, source, found)
     schema_path = config.validation.schema_path
     schema = schema_spec.read_schema(Path(schema_path)) if schema_path else None
     inference = _infer(config, found, schema)
     contract = schema_spec.schema_types(schema) if schema is not None else None
     data_spec = inference.spec
     evaluation = _with_thresholds(config.evaluation, data_spec, found)
-    config = _with_steps(config, found)
+    config = _with_steps(config, found, split_settings.train_share(config.data, source))
     for group in config.evaluation.slices:
         for column in group:
             _check_column("evaluation.slices", column, found)
     return Resolved(
         config=config,
         source=source,
-        column_types=profile.column_types(found, contract),
+        column_types=profile.column_types(found, contract, data_spec),
         data_spec=data_spec,
         evaluation=evaluation,
+        opaque=_opaque(found, data_spec),
         notes=_notes(config, inference, evaluation, is_inferred=schema is None),
     )
 
@@ -91,7 +103,15 @@ def _infer(
 ) -> spec.Inference:
     label = config.label
     if label.ratio_to is None:
-        inferred = spec.infer_data_spec(found, label.column, config.features, label.problem)
+        inferred = spec.infer_data_spec(
+            found,
+            label.column,
+            config.features,
+            label.problem,
+            label.weight,
+            # A curated schema decides the columns, so those crosses are looked at below.
+            crosses=config.transform.crosses if schema is None else (),
+        )
         if schema is None:
             return inferred
         chosen = inferred.spec.label
@@ -109,15 +129,31 @@ def _infer(
             ratio_to=label.ratio_to,
             above=label.above,
         )
-    return schema_spec.spec_from_schema(schema, chosen, config.features, profile=found)
+    return schema_spec.spec_from_schema(
+        schema,
+        chosen,
+        config.features,
+        profile=found,
+        weight=label.weight,
+        crosses=config.transform.crosses,
+    )
 
 
-def _with_steps(config: PipelineConfig, found: profile.Profile) -> PipelineConfig:
-    """Sets `training.steps`, where it is not set, by the number of rows."""
-    training, splits = config.training, config.data.splits
-    if "steps" in training.model_fields_set or not found.whole:
+def _opaque(found: profile.Profile, data_spec: DataSpec) -> tuple[str, ...]:
+    read = [f.name for f in data_spec.features if f.kind in ("image", "text")]
+    # An image column that is left out holds images all the same.
+    large = [column.name for column in found.columns if column.images or column.no_input]
+    return tuple(dict.fromkeys([*read, *large]))
+
+
+def _with_steps(
+    config: PipelineConfig, found: profile.Profile, train_share: float
+) -> PipelineConfig:
+    """Sets `training.steps`, where nothing says how long to train, by the rows that were seen."""
+    training = config.training
+    if any(limit is not None for limit in (training.steps, training.epochs, training.time_limit_s)):
         return config
-    num_train = found.num_rows * splits.train / (splits.train + splits.eval)
+    num_train = found.num_rows * train_share
     wanted = round(_EPOCHS * num_train / training.batch_size)
     steps = min(max(wanted, _MIN_STEPS), _MAX_STEPS)
     return config.model_copy(update={"training": training.model_copy(update={"steps": steps})})
@@ -159,7 +195,18 @@ def _notes(
             bounds.append(f"{name} at least {threshold.min:.4g}")
         if threshold.max is not None:
             bounds.append(f"{name} at most {threshold.max:.4g}")
-    lines = (*inference.explanation, f"training: {config.training.steps} steps")
+    lines = (*inference.explanation, f"training: {_duration(config.training)}")
     if config.evaluation.thresholds:
         return lines
     return (*lines, f"a model is pushed with {' and '.join(bounds)}")
+
+
+def _duration(training: TrainingSettings) -> str:
+    limits = {
+        "{} steps": training.steps,
+        "{:g} passes over the data": training.epochs,
+        "{:g} s": training.time_limit_s,
+    }
+    return ", at most ".join(
+        text.format(limit) for text, limit in limits.items() if limit is not None
+    )

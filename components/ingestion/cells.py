@@ -5,6 +5,9 @@ column has the same type here as there: an empty cell is missing and says nothin
 `int()` accepts is an int if it fits 64 bits and else makes its column bytes; what `float()`
 accepts is a float; anything else is bytes. A column has the widest type of its cells.
 
+The cells of a Parquet file have a type of their own (see `components.ingestion.parquet`); here they
+are only widened, as in a table whose other files say so.
+
 Arrow's parsers are fast but read some texts differently (`0x1F`, `+5`, ` 5 `, `1_000`), so they
 only see arrays made of plain digits; the rest goes value by value through Python.
 """
@@ -17,9 +20,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# "empty": no cell of the column has a value.
-CellType = Literal["empty", "int", "float", "bytes"]
+# "empty": no cell of the column has a value. The last two are never told from one cell: "floats"
+# is a text of numbers with white space between them, "image" a whole encoded image.
+CellType = Literal["empty", "int", "float", "bytes", "floats", "image"]
 
+_TYPES: dict[pa.DataType, CellType] = {
+    pa.int64(): "int",
+    pa.float64(): "float",
+    pa.binary(): "bytes",
+}
 _WIDTH: dict[str, int] = {"empty": 0, "int": 1, "float": 2, "bytes": 3}
 _INT_CHARACTERS = b"-0123456789"
 _SIGNED_INT_CHARACTERS = b"+-0123456789"
@@ -58,14 +67,16 @@ def type_of(text: str) -> CellType:
     return "float"
 
 
-def type_of_all(cells: pa.StringArray) -> CellType:
+def type_of_all(cells: pa.Array) -> CellType:
     """The widest type of the cells.
 
     Args:
-        cells: one text a row; null is a missing cell.
+        cells: one text or number a row; null is a missing cell.
     """
     if cells.null_count == len(cells):
         return "empty"
+    if not pa.types.is_string(cells.type):
+        return _TYPES[cells.type]
     if _fast_ints(cells) is not None:
         return "int"
     if not _made_of(cells, _SIGNED_INT_CHARACTERS) and _fast_floats(cells) is not None:
@@ -78,16 +89,29 @@ def type_of_all(cells: pa.StringArray) -> CellType:
     return found
 
 
-def to_ints(cells: pa.StringArray) -> pa.Int64Array:
-    """The cells as int64; missing stays null. Raises CellError for a text that is no int64."""
+def to_ints(cells: pa.Array) -> pa.Int64Array:
+    """The cells as int64; missing stays null. Raises CellError for one that is no int64."""
+    if not pa.types.is_string(cells.type):
+        return _typed(cells, "int", pa.int64())
     fast = _fast_ints(cells)
     return _by_value(cells, "int") if fast is None else fast
 
 
-def to_floats(cells: pa.StringArray) -> pa.DoubleArray:
-    """The cells as float64; missing stays null. Raises CellError for a text that is no number."""
+def to_floats(cells: pa.Array) -> pa.DoubleArray:
+    """The cells as float64; missing stays null. Raises CellError for one that is no number."""
+    if not pa.types.is_string(cells.type):
+        return _typed(cells, "float", pa.float64())
     fast = _fast_floats(cells)
     return _by_value(cells, "float") if fast is None else fast
+
+
+def _typed(cells: pa.Array, dtype: CellType, arrow_type: pa.DataType) -> pa.Array:
+    """Cells that have a type already."""
+    found = type_of_all(cells)
+    if widest(found, dtype) != dtype:
+        value = cells.drop_null()[0].as_py()
+        raise CellError(repr(value) if found == "bytes" else str(value), dtype)
+    return cells.cast(arrow_type, safe=False)
 
 
 def _by_value(cells: pa.StringArray, dtype: CellType) -> pa.Array:

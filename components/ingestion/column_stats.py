@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.ingestion import cells
+from components.ingestion import cells, text_stats
 from components.ingestion.cells import CellType
+from components.ingestion.images import ImageProfile, ImageStats
 
 DISTINCT_CAP = 1000
 
@@ -39,6 +40,11 @@ class ColumnProfile:
         std: population standard deviation of the finite values.
         num_not_finite: values that are NaN or infinite.
         max_values: the most values a row has; above 1 only in TFRecord.
+        words: the words of a column of text, told from its first rows.
+        list_length: the most numbers a cell has, where all cells are numbers with white space
+            between them; else 0.
+        images: the images, where the values are images.
+        no_input: why the column is no input, whatever its values.
     """
 
     name: str
@@ -55,6 +61,10 @@ class ColumnProfile:
     std: float | None = None
     num_not_finite: int = 0
     max_values: int = 1
+    words: text_stats.Words = dataclasses.field(default_factory=text_stats.Words)
+    list_length: int = 0
+    images: ImageProfile | None = None
+    no_input: str | None = None
 
 
 @dataclasses.dataclass
@@ -95,21 +105,27 @@ class ColumnStats:
         self.dtype: CellType = "empty"
         self.num_rows = 0
         self.max_values = 1
-        self._num_missing = 0
+        self.images: ImageStats | None = None
+        self.no_input: str | None = None
+        self._words: text_stats.Words | None = None
+        self._list_length: int | None = None
+        self.num_missing = 0
         self._counts: dict[str, int] | None = {}
         self._examples: list[str] = []
         self._first_share = 0.0
         self._moments = _Moments()
 
-    def add(self, block: pa.StringArray) -> None:
-        """Adds the cells of a block of rows; null is missing."""
+    def add(self, block: pa.Array) -> None:
+        """Adds the cells of a block of rows, texts, int64 or double; null is missing."""
         self.num_rows += len(block)
-        self._num_missing += block.null_count
+        self.num_missing += block.null_count
         present = len(block) - block.null_count
         if not present:
             return
         if self.dtype != "bytes":
             self._add_typed(block)
+        if self.dtype == "bytes" and self.images is None:
+            self._add_text(block.cast(pa.string()))
         if self._counts is not None:
             self._add_counts(block, present)
 
@@ -133,7 +149,7 @@ class ColumnStats:
     def profile(self) -> ColumnProfile:
         """What was seen so far."""
         counts = self.value_counts()
-        present = self.num_rows - self._num_missing
+        present = self.num_rows - self.num_missing
         share = len(counts) / present if counts is not None and present else self._first_share
         numeric = self._moments if self.dtype in ("int", "float") else _Moments()
         known = numeric.count > 0
@@ -141,7 +157,7 @@ class ColumnStats:
             name=self.name,
             dtype=self.dtype,
             num_rows=self.num_rows,
-            num_missing=self._num_missing,
+            num_missing=self.num_missing,
             num_distinct=None if counts is None else len(counts),
             distinct_share=share,
             rarest_count=min((count for _, count in counts), default=0) if counts else None,
@@ -152,20 +168,31 @@ class ColumnStats:
             std=math.sqrt(numeric.squares / numeric.count) if known else None,
             num_not_finite=numeric.num_not_finite,
             max_values=self.max_values,
+            words=self._words or text_stats.Words(),
+            list_length=self._list_length or 0,
+            images=self.images.profile() if self.images else None,
+            no_input=self.no_input,
         )
 
-    def _add_typed(self, block: pa.StringArray) -> None:
+    def _add_typed(self, block: pa.Array) -> None:
         self.dtype = cells.widest(self.dtype, cells.type_of_all(block))
         if self.dtype == "bytes":
             return
         values = cells.to_ints(block) if self.dtype == "int" else cells.to_floats(block)
         self._moments.add(values.drop_null().to_numpy(zero_copy_only=False))
 
-    def _add_counts(self, block: pa.StringArray, present: int) -> None:
+    def _add_text(self, block: pa.StringArray) -> None:
+        if self._words is None:
+            self._words = text_stats.count_words(block)
+        if self._list_length != 0:
+            longest = text_stats.longest_list(block)
+            self._list_length = max(self._list_length or 0, longest) if longest else 0
+
+    def _add_counts(self, block: pa.Array, present: int) -> None:
         assert self._counts is not None
         found = pc.value_counts(block)
         first = not self._counts
-        values = found.field("values")
+        values = found.field("values").cast(pa.string())
         if first:
             self._first_share = (len(found) - (block.null_count > 0)) / present
             shown = values.slice(0, _NUM_EXAMPLES + 1).drop_null().to_pylist()[:_NUM_EXAMPLES]

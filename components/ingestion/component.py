@@ -2,79 +2,98 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
-from google.protobuf import wrappers_pb2
 from tfx.components.example_gen.component import FileBasedExampleGen
-from tfx.components.example_gen.import_example_gen.component import ImportExampleGen
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2
 
 from components.ingestion.cells import CellType
 from components.ingestion.driver import ContentDriver
-from components.ingestion.executor import ArrowCsvExecutor
+from components.ingestion.executor import ImageFolderExecutor, RecordExecutor
+from components.ingestion.reading import Reading
 from components.ingestion.settings import DataSettings
 from components.ingestion.sources import Source
+from components.ingestion.spans import Choice
+from components.ingestion.split_settings import begin
+from components.ingestion.table_executor import TableExecutor
 
 
-class ArrowCsvExampleGen(FileBasedExampleGen):
-    """CsvExampleGen's work, read by Arrow."""
+class TableExampleGen(FileBasedExampleGen):
+    """CsvExampleGen's work, and that for Parquet, read by Arrow."""
 
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ArrowCsvExecutor)
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(TableExecutor)
     DRIVER_CLASS = ContentDriver
 
 
-class ContentImportExampleGen(ImportExampleGen):
-    """ImportExampleGen that looks at the content of files, not their dates."""
+class ImageFolderExampleGen(FileBasedExampleGen):
+    """A folder of class folders of images."""
 
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ImageFolderExecutor)
+    DRIVER_CLASS = ContentDriver
+
+
+class RecordExampleGen(FileBasedExampleGen):
+    """ImportExampleGen's work: files are compressed or not whatever their names, images decode."""
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(RecordExecutor)
     DRIVER_CLASS = ContentDriver
 
 
 def build(
     settings: DataSettings, source: Source, column_types: Mapping[str, CellType]
 ) -> FileBasedExampleGen:
-    """The ExampleGen node: examples in the splits `train` and `eval`.
+    """The ExampleGen node: examples in the splits `train` and `eval`, and `test` if there is one.
 
     Args:
-        settings: how rows are split.
-        source: the files.
-        column_types: the type of each CSV column (`components.ingestion.profile.column_types`);
-            not used for TFRecord.
+        settings: how rows are split, and which spans are read.
+        source: the files; the driver looks for the newest span at each run.
+        column_types: the type of each column (`components.ingestion.profile.column_types`).
     """
-    input_config = example_gen_pb2.Input(
-        splits=[example_gen_pb2.Input.Split(name="all", pattern=source.pattern)]
-    )
-    split = example_gen_pb2.SplitConfig.Split
-    output_config = example_gen_pb2.Output(
-        split_config=example_gen_pb2.SplitConfig(
-            splits=[
-                split(name="train", hash_buckets=settings.splits.train),
-                split(name="eval", hash_buckets=settings.splits.eval),
-            ]
-        )
-    )
-    if source.format == "tfrecord":
-        node = ContentImportExampleGen(
-            input_base=str(source.base_dir), input_config=input_config, output_config=output_config
-        )
-        return node.with_id("ExampleGen")
-    node = ArrowCsvExampleGen(
+    pattern = example_gen_pb2.Input.Split
+    patterns = [pattern(name=name, pattern=found) for name, found in source.patterns]
+    if source.span_path is not None:
+        patterns = [pattern(name="all", pattern=source.span_path.pattern)]
+    component: type[FileBasedExampleGen] = {
+        "csv": TableExampleGen,
+        "parquet": TableExampleGen,
+        "images": ImageFolderExampleGen,
+        "tfrecord": RecordExampleGen,
+    }[source.format]
+    node = component(
         input_base=str(source.base_dir),
-        input_config=input_config,
-        output_config=output_config,
-        custom_config=_reading_config(source, column_types),
+        input_config=example_gen_pb2.Input(splits=patterns),
+        output_config=None if source.split_folders else _output_config(settings),
+        custom_config=_reading(settings, source, column_types).pack(),
     )
     return node.with_id("ExampleGen")
 
 
-def _reading_config(
-    source: Source, column_types: Mapping[str, CellType]
-) -> example_gen_pb2.CustomConfig:
-    reading = {
-        "delimiter": source.delimiter,
-        "column_types": dict(column_types),
-    }
-    packed = example_gen_pb2.CustomConfig()
-    packed.custom_config.Pack(wrappers_pb2.StringValue(value=json.dumps(reading)))
-    return packed
+def _output_config(settings: DataSettings) -> example_gen_pb2.Output:
+    split = example_gen_pb2.SplitConfig.Split
+    config = example_gen_pb2.SplitConfig(
+        splits=[
+            split(name="train", hash_buckets=settings.splits.train),
+            split(name="eval", hash_buckets=settings.splits.eval),
+        ]
+    )
+    if settings.split_key is not None:
+        config.partition_feature_name = settings.split_key
+    return example_gen_pb2.Output(split_config=config)
+
+
+def _reading(
+    settings: DataSettings, source: Source, column_types: Mapping[str, CellType]
+) -> Reading:
+    time = settings.split_time
+    return Reading(
+        format=source.format,
+        dialect=source.dialect,
+        column_types=dict(column_types),
+        spans=(
+            Choice(settings.span, settings.version, settings.window) if source.span_path else None
+        ),
+        time_column=time.column if time else None,
+        begin=begin(time, column_types[time.column]) if time else None,
+        share=time.share if time else None,
+    )

@@ -8,28 +8,37 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from components.errors import DataRejected, nearest
 from components.ingestion import csv_diagnosis
+from components.ingestion.dialect import BOM, GZIP_ERRORS, Dialect, open_utf8, skip
+
+__all__ = [
+    "BLOCK_BYTES",
+    "Header",
+    "Section",
+    "check_same_columns",
+    "read_batches",
+    "read_header",
+    "sections",
+]
 
 BLOCK_BYTES = 4 << 20
 
 # A last row of our own: if it does not come back, a quote was still open at the end of the file.
 _SENTINEL = "\x03\x04"
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """The first row of a file: column names, and where the data begins (bytes, lines)."""
+    """What comes before the data of a file: its size (bytes of UTF-8, lines), the column names."""
 
     names: tuple[str, ...]
     num_bytes: int
@@ -38,35 +47,31 @@ class Header:
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """The data rows of a file between two byte offsets; `stop` None is the end of the file."""
+    """The data rows of a file between two offsets, in bytes of UTF-8; `stop` None is its end."""
 
     file: Path
     start: int
     stop: int | None = None
 
 
-def open_bytes(file: Path) -> IO[bytes]:
-    """The content of a file as bytes, decompressed if it is gzip."""
-    handle = file.open("rb")
-    compressed = handle.read(2) == b"\x1f\x8b"
-    handle.seek(0)
-    if not compressed:
-        return handle
-    return cast(IO[bytes], gzip.GzipFile(fileobj=handle, mode="rb"))
+def read_header(file: Path, dialect: Dialect | str) -> Header:
+    """The column names of one file, and where its data begins.
 
-
-def read_header(file: Path, delimiter: str) -> Header:
-    """The column names of one file.
+    Args:
+        file: the file, compressed or not.
+        dialect: how it is written; a text is its delimiter.
 
     Raises:
-        DataRejected: the file is empty, is not UTF-8 text, or a name is missing or given twice.
+        DataRejected: the file is empty or damaged, is not the text that the dialect says, or a
+            name is missing or given twice.
     """
+    dialect = Dialect.of(dialect)
     num_bytes = num_lines = 0
 
     def lines(handle: IO[bytes]) -> Iterator[str]:
         nonlocal num_bytes, num_lines
         for line in handle:
-            text = line.removeprefix(_BOM) if num_lines == 0 else line
+            text = line.removeprefix(BOM) if num_lines == 0 else line
             num_bytes += len(line)
             num_lines += 1
             if b"\0" in line:
@@ -74,9 +79,12 @@ def read_header(file: Path, delimiter: str) -> Header:
             yield text.decode("utf-8")
 
     try:
-        with open_bytes(file) as handle:
-            reader = csv.reader(lines(handle), delimiter=delimiter, strict=True)
-            names = next((row for row in reader if row), [])
+        with open_utf8(file, dialect) as handle:
+            if dialect.columns:
+                return _without_header(file, handle, dialect)
+            names: list[str] = next(
+                (row for row in dialect.rows(lines(handle), strict=True) if row), []
+            )
     except UnicodeDecodeError as error:
         csv_diagnosis.explain_encoding(file, num_lines, error)
     except csv.Error as error:
@@ -84,44 +92,52 @@ def read_header(file: Path, delimiter: str) -> Header:
             f"{file}, line {num_lines}: the header cannot be read: {error}. Check its quotes and "
             "line ends."
         ) from error
-    _check_names(file, names, delimiter)
+    except GZIP_ERRORS as error:
+        raise DataRejected(f"{file} is a damaged gzip file: {error}.") from error
+    _check_names(file, names, dialect.delimiter)
     return Header(tuple(names), num_bytes, num_lines)
 
 
-def check_same_header(first: Path, names: tuple[str, ...], file: Path, found: Header) -> None:
-    """Raises DataRejected if `file` has other columns than the first file, or another order."""
-    if found.names == names:
-        return
-    lacks = [name for name in names if name not in found.names]
-    adds = [name for name in found.names if name not in names]
+def _without_header(file: Path, handle: IO[bytes], dialect: Dialect) -> Header:
+    head = handle.read(len(BOM))
+    if not head:
+        raise DataRejected(f"{file} is empty. Each line is a row; data.columns names the columns.")
+    return Header(dialect.columns, len(BOM) if head == BOM else 0, 0)
+
+
+def check_same_columns(first: Path, names: Sequence[str], file: Path, found: Sequence[str]) -> None:
+    """Raises DataRejected if `file` has other columns than the first file; any order will do."""
+    lacks = [name for name in names if name not in found]
+    adds = [name for name in found if name not in names]
     if lacks:
         what = f"lacks the column {lacks[0]!r} of {first.name}.{nearest(lacks[0], adds)}"
     elif adds:
         what = f"has the column {adds[0]!r}, which {first.name} has not."
     else:
-        what = f"has the columns of {first.name} in another order."
-    raise DataRejected(
-        f"{file}, line 1: the file {what} All files of a source need the same header."
-    )
+        return
+    raise DataRejected(f"{file}: the file {what} All files of a source need the same columns.")
 
 
-def sections(file: Path, header: Header, section_bytes: int) -> tuple[Section, ...]:
+def sections(
+    file: Path, header: Header, section_bytes: int, dialect: Dialect | str = ","
+) -> tuple[Section, ...]:
     """Divides a file into parts that can be read apart from each other.
 
     A file with a quote character is one part, because a quoted cell may contain line breaks; so is
-    a compressed file.
+    one that is compressed or not UTF-8.
     """
+    dialect = Dialect.of(dialect)
     whole = (Section(file, header.num_bytes),)
     size = file.stat().st_size
-    if size - header.num_bytes <= section_bytes:
+    if size - header.num_bytes <= section_bytes or not dialect.is_utf8:
         return whole
     starts = [header.num_bytes]
     with file.open("rb") as handle:
         if handle.read(2) == b"\x1f\x8b":
             return whole
         handle.seek(header.num_bytes)
-        while block := handle.read(1 << 20):
-            if b'"' in block:
+        while dialect.quote is not None and (block := handle.read(1 << 20)):
+            if dialect.quote.encode() in block:
                 return whole
         while starts[-1] + section_bytes < size:
             handle.seek(starts[-1] + section_bytes)
@@ -133,8 +149,8 @@ def sections(file: Path, header: Header, section_bytes: int) -> tuple[Section, .
 
 def read_batches(
     section: Section,
-    names: tuple[str, ...],
-    delimiter: str,
+    names: Sequence[str],
+    dialect: Dialect | str,
     *,
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[pa.RecordBatch]:
@@ -142,8 +158,8 @@ def read_batches(
 
     Args:
         section: what to read.
-        names: the column names.
-        delimiter: what separates fields.
+        names: the column names of this file, in its order.
+        dialect: how it is written; a text is its delimiter.
         block_bytes: how much is parsed at a time; a row longer than this is rejected.
 
     Yields:
@@ -152,25 +168,30 @@ def read_batches(
     Raises:
         DataRejected: the rows cannot be read; says where and why.
     """
+    dialect = Dialect.of(dialect)
     try:
-        with open_bytes(section.file) as handle:
-            handle.seek(section.start)
-            tail = "\n" + delimiter.join([_SENTINEL] * len(names)) + "\n"
+        with open_utf8(section.file, dialect) as handle:
+            skip(handle, section.start)
+            tail = "\n" + dialect.delimiter.join([_SENTINEL] * len(names)) + "\n"
             body = _Body(handle, section, tail.encode())
-            yield from _without_sentinel(_parse(body, names, delimiter, block_bytes))
+            yield from _without_sentinel(_parse(body, names, dialect, block_bytes))
     except pa.ArrowInvalid as error:
-        csv_diagnosis.explain(section.file, names, delimiter, str(error))
-    except (EOFError, gzip.BadGzipFile) as error:
+        csv_diagnosis.explain(section.file, names, dialect, str(error))
+    except GZIP_ERRORS as error:
         raise DataRejected(f"{section.file} is a damaged gzip file: {error}.") from error
 
 
 def _parse(
-    body: io.RawIOBase, names: tuple[str, ...], delimiter: str, block_bytes: int
+    body: io.RawIOBase, names: Sequence[str], dialect: Dialect, block_bytes: int
 ) -> Iterator[pa.RecordBatch]:
     reader = arrow_csv.open_csv(
         body,
         read_options=arrow_csv.ReadOptions(column_names=list(names), block_size=block_bytes),
-        parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char=dialect.quote or False,
+            newlines_in_values=dialect.quote is not None,
+        ),
         convert_options=arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
             null_values=[""],

@@ -1,59 +1,80 @@
-"""The driver of ExampleGen: a run is new when the content of the files is, not their dates."""
+"""The driver of ExampleGen: finds the files of a run; a run is new when their content is new."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from tfx.components.example_gen import driver, input_processor
-from tfx.proto import example_gen_pb2, range_config_pb2
+from tfx.components.example_gen import driver, utils
+from tfx.orchestration import data_types
+from tfx.orchestration.portable import data_types as portable
+from tfx.proto import example_gen_pb2
+from tfx.proto.orchestration import driver_output_pb2
+from tfx.types import standard_component_specs
+from tfx.utils import proto_utils
 
 from components.errors import ConfigError
-from components.ingestion import sources
+from components.ingestion import sources, spans
+from components.ingestion.reading import Reading, input_config
 
-
-class ContentInputProcessor(input_processor.InputProcessor):
-    """Fingerprints files by SHA-256 of their names and contents."""
-
-    def __init__(self, base_dir: Path, splits: Iterable[example_gen_pb2.Input.Split]) -> None:
-        super().__init__(splits)
-        self._base_dir = base_dir
-
-    def resolve_span_and_version(self) -> tuple[int, int | None]:
-        """Always span 0: a path is taken literally and has no span in it."""
-        return 0, None
-
-    def get_pattern_for_span_version(self, pattern: str, span: int, version: int | None) -> str:
-        """The pattern as it is."""
-        return pattern
-
-    def get_latest_span(self) -> int:
-        """Always span 0."""
-        return 0
-
-    def get_input_fingerprint(self, span: int, version: int | None) -> str:
-        """The hash of every file that the patterns match; ConfigError if there is none."""
-        hashes = []
-        for split in self._splits:
-            files = sources.matching_files(self._base_dir, split.pattern)
-            if not files:
-                raise ConfigError(
-                    f"No file in {self._base_dir} matches {split.pattern} (data.path). Was it "
-                    "moved?"
-                )
-            hashes.append(sources.content_hash(self._base_dir, files))
-        return ",".join(hashes)
+# All spans of a window, where `span` is only the last.
+_SPANS = "spans"
 
 
 class ContentDriver(driver.FileBasedDriver):
-    """FileBasedDriver with fingerprints of contents."""
+    """Chooses the spans, and fingerprints files by SHA-256 of their names and contents."""
 
-    def get_input_processor(
+    def resolve_exec_properties(
         self,
-        splits: Iterable[example_gen_pb2.Input.Split],
-        range_config: range_config_pb2.RangeConfig | None = None,
-        input_base_uri: str | None = None,
-    ) -> input_processor.InputProcessor:
-        """Returns a ContentInputProcessor for `input_base_uri`."""
-        assert input_base_uri
-        return ContentInputProcessor(Path(input_base_uri), splits)
+        exec_properties: dict[str, Any],
+        pipeline_info: data_types.PipelineInfo,
+        component_info: data_types.ComponentInfo,
+    ) -> dict[str, Any]:
+        """Adds the patterns of the files, their span, version and fingerprint.
+
+        Raises:
+            ConfigError: there is no such file, span or version.
+        """
+        config = input_config(exec_properties)
+        base_dir = Path(exec_properties[standard_component_specs.INPUT_BASE_KEY])
+        choice = Reading.of(exec_properties).spans
+        chosen = _choose(base_dir, config, choice) if choice is not None else ()
+        patterns = [split.pattern for split in config.splits]
+        files = sources.all_files(base_dir, patterns)
+        if not files:
+            raise ConfigError(
+                f"No file in {base_dir} matches {' or '.join(patterns)} (data.path). Was it moved?"
+            )
+        exec_properties[standard_component_specs.INPUT_CONFIG_KEY] = proto_utils.proto_to_json(
+            config
+        )
+        # As in TFX, the span of a path without one is 0.
+        exec_properties[utils.SPAN_PROPERTY_NAME] = chosen[-1].span if chosen else 0
+        exec_properties[utils.VERSION_PROPERTY_NAME] = chosen[-1].version if chosen else None
+        exec_properties[utils.FINGERPRINT_PROPERTY_NAME] = sources.content_hash(base_dir, files)
+        if len(chosen) > 1:
+            exec_properties[_SPANS] = f"{chosen[0].span}-{chosen[-1].span}"
+        return exec_properties
+
+    def run(self, execution_info: portable.ExecutionInfo) -> driver_output_pb2.DriverOutput:
+        """Records on the artifact what was chosen."""
+        result = super().run(execution_info)
+        # A protobuf map makes an entry for a key that it is asked for.
+        if _SPANS in result.exec_properties:
+            window = result.exec_properties[_SPANS].string_value
+            [artifact] = result.output_artifacts[standard_component_specs.EXAMPLES_KEY].artifacts
+            artifact.custom_properties[_SPANS].string_value = window
+        return result
+
+
+def _choose(
+    base_dir: Path, config: example_gen_pb2.Input, choice: spans.Choice
+) -> tuple[spans.Delivery, ...]:
+    """Puts the patterns of the chosen spans in the place of the one with the span in it."""
+    [split] = config.splits
+    name, pattern = split.name, split.pattern
+    chosen = spans.choose(spans.SpanPath(base_dir, pattern), choice)
+    del config.splits[:]
+    for delivery in chosen:
+        config.splits.add(name=name, pattern=delivery.pattern)
+    return chosen

@@ -10,8 +10,9 @@ The wire format, https://protobuf.dev/programming-guides/encoding, of one row:
     Example   0a <len> Features
     Features  for each column: 0a <len> ( 0a <len> name  12 <len> Feature )
     Feature   0a <len> ( 0a <len> text )      bytes
-              12 <len> ( 0a <len> 4 bytes )   float
+              12 <len> ( 0a <len> 4 bytes )   float; 4 bytes for each number of a list
               1a <len> ( 0a <len> varint )    int
+              0a <len> ( 0a <len> text … )    bytes of a list of texts
               nothing                         a missing cell
 
 TFX's CsvExampleGen writes a missing cell as an empty list, which TensorFlow Data Validation counts
@@ -32,9 +33,16 @@ import pyarrow.compute as pc
 
 from components.ingestion import cells
 from components.ingestion.cells import CellType
+from components.ingestion.text_stats import split_numbers
 
 _FIELD_1, _FIELD_2 = b"\x0a", b"\x12"
-_KIND_TAGS = {"bytes": b"\x0a", "float": b"\x12", "int": b"\x1a"}
+_KIND_TAGS = {
+    "bytes": b"\x0a",
+    "float": b"\x12",
+    "int": b"\x1a",
+    "floats": b"\x12",
+    "image": b"\x0a",
+}
 
 
 class ColumnError(ValueError):
@@ -49,7 +57,7 @@ def encode(batch: pa.RecordBatch, column_types: Mapping[str, CellType]) -> pa.La
     """One serialized tf.Example a row.
 
     Args:
-        batch: string columns; null is a missing cell.
+        batch: text columns of a CSV file, or the typed ones of Parquet; null is a missing cell.
         column_types: the type of each column.
 
     Raises:
@@ -63,13 +71,25 @@ def encode(batch: pa.RecordBatch, column_types: Mapping[str, CellType]) -> pa.La
     return _join([_by_length(lengths, lambda length: _FIELD_1 + _varint(length)), features])
 
 
-def _column_parts(name: str, column: pa.StringArray, dtype: CellType) -> list[pa.Array]:
+def feature(value: int | str | bytes) -> bytes:
+    """The serialized Feature of one value, as a tf.Example holds it."""
+    if isinstance(value, int):
+        value, tag = _varint(value & 0xFFFF_FFFF_FFFF_FFFF), _KIND_TAGS["int"]
+    else:
+        value, tag = value.encode() if isinstance(value, str) else value, _KIND_TAGS["bytes"]
+    inner = _FIELD_1 + _varint(len(value)) + value
+    return tag + _varint(len(inner)) + inner
+
+
+def _column_parts(name: str, column: pa.Array, dtype: CellType) -> list[pa.Array]:
     """The map entries of a column, in pieces to be joined: what precedes the values, the values."""
     key = name.encode()
     if dtype == "empty":
         if column.null_count != len(column):
-            raise ColumnError(name, column.drop_null()[0].as_py(), "always empty")
+            raise ColumnError(name, str(column.drop_null()[0].as_py()), "always empty")
         return [_repeat(_entry(key, b""), len(column))]
+    if _is_numbers(column):
+        dtype = "floats"
     kind = _KIND_TAGS[dtype]
     try:
         values = _VALUES[dtype](column)
@@ -82,14 +102,25 @@ def _column_parts(name: str, column: pa.StringArray, dtype: CellType) -> list[pa
     lengths = pc.fill_null(pc.binary_length(values), -1)
 
     def prefix(length: int) -> bytes:
-        return missing if length < 0 else _prefix(key, kind, length)
+        if length < 0:
+            return missing
+        # A list of texts brings the head of each along.
+        return _prefix(key, kind, length, b"" if _is_texts(column) else None)
 
     return [_by_length(lengths, prefix), pc.fill_null(values, b"")]
 
 
-def _prefix(key: bytes, kind: bytes, length: int) -> bytes:
+def _is_texts(column: pa.Array) -> bool:
+    return bool(pa.types.is_large_list(column.type)) and not _is_numbers(column)
+
+
+def _is_numbers(column: pa.Array) -> bool:
+    return bool(pa.types.is_large_list(column.type)) and column.type.value_type == pa.float64()
+
+
+def _prefix(key: bytes, kind: bytes, length: int, value_head: bytes | None = None) -> bytes:
     """All bytes of a map entry before its value of `length` bytes."""
-    value_head = _FIELD_1 + _varint(length)
+    value_head = _FIELD_1 + _varint(length) if value_head is None else value_head
     feature_head = kind + _varint(len(value_head) + length)
     return _entry(key, feature_head + value_head, length)
 
@@ -124,21 +155,54 @@ def _repeat(value: bytes, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(value, pa.large_binary()), count)
 
 
-def _text_values(column: pa.StringArray) -> pa.Array:
-    return column.cast(pa.large_binary())
+def _text_values(column: pa.Array) -> pa.Array:
+    if pa.types.is_large_list(column.type):
+        return _texts_values(column)
+    if pa.types.is_binary(column.type):
+        return column.cast(pa.large_binary())
+    return column.cast(pa.string()).cast(pa.large_binary())
 
 
-def _float_values(column: pa.StringArray) -> pa.Array:
+def _texts_values(column: pa.LargeListArray) -> pa.Array:
+    """The texts of each list one after the other, each with its head."""
+    texts = column.flatten()
+    lengths = pc.binary_length(texts)
+    parts = _join([_by_length(lengths, lambda length: _FIELD_1 + _varint(length)), texts])
+    ends = np.concatenate([[0], np.cumsum(pc.binary_length(parts).to_numpy())])
+    counts = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    bounds = ends[np.concatenate([[0], np.cumsum(counts)])]
+    data = np.frombuffer(b"".join(parts.to_pylist()), np.uint8)
+    return _binary(data, np.diff(bounds).astype(np.int64), counts > 0)
+
+
+def _float_values(column: pa.Array) -> pa.Array:
     """Four bytes a value, little endian, rounded to the nearest float32."""
     numbers = cells.to_floats(column)
     valid = numbers.is_valid().to_numpy(zero_copy_only=False)
-    # Beyond the float32 range is infinite, as in protobuf.
-    with np.errstate(over="ignore"):
-        data = pc.fill_null(numbers, 0.0).to_numpy().astype("<f4")
+    data = _as_float32(numbers)
     return _binary(data.view(np.uint8), np.full(len(data), 4, np.int64), valid)
 
 
-def _int_values(column: pa.StringArray) -> pa.Array:
+def _list_values(column: pa.Array) -> pa.Array:
+    """Four bytes for each number of a list; a list of none is missing."""
+    lists = column if _is_numbers(column) else split_numbers(column)
+    try:
+        data = _as_float32(cells.to_floats(lists.flatten()))
+    except cells.CellError as error:
+        # The row is found by its whole cell.
+        whole = next(text for text in column.to_pylist() if text and error.text in text.split())
+        raise cells.CellError(whole, "floats") from error
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
+    return _binary(data.view(np.uint8), 4 * lengths, lengths > 0)
+
+
+def _as_float32(numbers: pa.DoubleArray) -> np.ndarray[Any, Any]:
+    # Beyond the float32 range is infinite, as in protobuf.
+    with np.errstate(over="ignore"):
+        return pc.fill_null(numbers, 0.0).to_numpy().astype("<f4")
+
+
+def _int_values(column: pa.Array) -> pa.Array:
     """One varint a value; a negative number takes ten bytes."""
     numbers = cells.to_ints(column)
     valid = numbers.is_valid().to_numpy(zero_copy_only=False)
@@ -165,8 +229,10 @@ def _binary(
     return pa.Array.from_buffers(pa.large_binary(), len(lengths), buffers)
 
 
-_VALUES: dict[str, Callable[[pa.StringArray], pa.Array]] = {
+_VALUES: dict[str, Callable[[pa.Array], pa.Array]] = {
     "bytes": _text_values,
+    "image": _text_values,
     "float": _float_values,
     "int": _int_values,
+    "floats": _list_values,
 }

@@ -7,10 +7,14 @@ the command line can answer before TensorFlow loads.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+
 from components.errors import ConfigError, DataRejected, nearest
-from components.ingestion import csv_stream, tfrecord
+from components.features import DataSpec
+from components.ingestion import image_folder, tfrecord, typed_columns
 from components.ingestion.cells import CellType, widest
 from components.ingestion.column_stats import DISTINCT_CAP, ColumnProfile, ColumnStats
 from components.ingestion.sources import Source
@@ -18,6 +22,8 @@ from components.ingestion.sources import Source
 __all__ = ["DISTINCT_CAP", "ColumnProfile", "Profile", "column_types", "profile"]
 
 _MAX_LABEL_MISSING = 0.5
+# Opening a file costs; so many tell the size of all.
+_MAX_IMAGES = 10_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,10 +54,12 @@ class Profile:
 
 
 def profile(source: Source, label_column: str | None = None) -> Profile:
-    """Reads the source and describes it: all rows of CSV, the first 10,000 of TFRecord.
+    """Reads the source and describes it: all rows of CSV and Parquet, the first 10,000 of TFRecord.
 
-    A type is the one that TFX's CsvExampleGen would infer, over all rows (see `cells`). One of its
-    consequences: a whole number beyond 64 bits makes its column bytes.
+    Of a folder of images all names are read, and the headers of 10,000 files evenly among them.
+
+    A type is what Parquet says, else the one that TFX's CsvExampleGen would infer, over all rows
+    (see `cells`). One of its consequences: a whole number beyond 64 bits makes its column bytes.
 
     Args:
         source: the files.
@@ -61,25 +69,23 @@ def profile(source: Source, label_column: str | None = None) -> Profile:
         DataRejected: the files cannot be read, have no rows, or the label says nothing.
         ConfigError: there is no such label column.
     """
-    if source.format == "csv":
-        return profile_csv(source, label_column)
+    if source.is_table:
+        return profile_table(source, label_column)
+    if source.format == "images":
+        return profile_images(source, label_column)
     return profile_tfrecord(source, label_column)
 
 
-def profile_csv(source: Source, label_column: str | None = None) -> Profile:
-    """`profile` for CSV files; reads every row."""
-    headers = {file: csv_stream.read_header(file, source.delimiter) for file in source.files}
-    first = source.files[0]
-    names = headers[first].names
-    for file, header in headers.items():
-        csv_stream.check_same_header(first, names, file, header)
-    _check_label_exists(names, label_column, source)
-    stats = [ColumnStats(name) for name in names]
-    for file, header in headers.items():
-        section = csv_stream.Section(file, header.num_bytes)
-        for batch in csv_stream.read_batches(section, names, source.delimiter):
-            for column, block in zip(stats, batch.columns, strict=True):
-                column.add(block)
+def profile_table(source: Source, label_column: str | None = None) -> Profile:
+    """`profile` for CSV and Parquet files; reads every row."""
+    table = source.table
+    _check_label_exists(table.names, label_column, source)
+    stats = [ColumnStats(name) for name in table.names]
+    for column in stats:
+        column.dtype = table.types[column.name]
+    for file, batch in table.batches():
+        for column, block in zip(stats, batch.columns, strict=True):
+            typed_columns.add(column, block, file)
     return _finish(source, stats, label_column, whole=True)
 
 
@@ -92,10 +98,29 @@ def profile_tfrecord(
     return _finish(source, stats, label_column, whole=whole)
 
 
+def profile_images(source: Source, label_column: str | None = None) -> Profile:
+    """`profile` for a folder of class folders of images."""
+    columns = (image_folder.IMAGE, image_folder.LABEL, image_folder.PATH)
+    _check_label_exists(columns, label_column, source)
+    image, label, path = stats = [ColumnStats(name) for name in columns]
+    for column in stats:
+        column.dtype = "bytes"  # A class named 7 is text as well.
+    image.images = image_folder.collect(source.files[:: math.ceil(len(source.files) / _MAX_IMAGES)])
+    path.no_input = "it is the name of the file"
+    image.add(pa.repeat(image_folder.IMAGE, len(source.files)))
+    label.add(pa.array([image_folder.class_of(file) for file in source.files]))
+    path.add(
+        pa.array([image_folder.path_value(f).decode("utf-8", "replace") for f in source.files])
+    )
+    return _finish(source, stats, label_column, whole=True)
+
+
 def column_types(
-    found: Profile, contract: Mapping[str, CellType] | None = None
+    found: Profile,
+    contract: Mapping[str, CellType] | None = None,
+    spec: DataSpec | None = None,
 ) -> dict[str, CellType]:
-    """The type each CSV column is read as: the inferred one, widened to the contract's.
+    """The type each column is read as: the inferred one, widened to the contract's.
 
     A contract that says FLOAT must hold for a file whose numbers happen to be whole. A column that
     does not fit its contract keeps the inferred type, and data validation reports it.
@@ -103,12 +128,21 @@ def column_types(
     Args:
         found: the profile of the data.
         contract: column name to the type in a curated schema.
+        spec: the inputs; an image is checked, and a series in the cells of a CSV is divided.
     """
     contract = contract or {}
-    return {
+    types = {
         column.name: widest(column.dtype, contract.get(column.name, "empty"))
         for column in found.columns
     }
+    for feature in spec.features if spec else ():
+        if feature.name not in types:
+            continue
+        if feature.kind == "image":
+            types[feature.name] = "image"
+        elif feature.kind == "series" and found.column(feature.name).dtype == "bytes":
+            types[feature.name] = "floats"
+    return types
 
 
 def _check_label_exists(names: Sequence[str], label: str | None, source: Source) -> None:
@@ -127,7 +161,7 @@ def _finish(source: Source, stats: list[ColumnStats], label: str | None, *, whol
     if not num_rows:
         raise DataRejected(
             f"{where} holds no rows, only a header. Add rows below it."
-            if source.format == "csv"
+            if source.is_table
             else f"{where} holds no records. Write at least one tf.Example."
         )
     collected = next((column for column in stats if column.name == label), None)

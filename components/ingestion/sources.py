@@ -1,4 +1,4 @@
-"""Finds the files of a source, tells CSV from TFRecord, and hashes their content.
+"""Finds the files of a source, in splits if that is how they lie, and hashes their content.
 
 Imports nothing heavy: a wrong path answers at once.
 """
@@ -7,36 +7,29 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-import gzip
 import hashlib
-import importlib.util
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
 
-from components.errors import ConfigError, nearest
-from components.ingestion.settings import BUILTIN, DataSettings
-
-Format = Literal["csv", "tfrecord"]
+from components.errors import ConfigError
+from components.ingestion import image_folder, images, spans
+from components.ingestion.dialect import Dialect
+from components.ingestion.formats import Format, common_format, format_by_name
+from components.ingestion.locations import locate
+from components.ingestion.settings import DataSettings
+from components.ingestion.tables import FORMATS as TABLE_FORMATS
+from components.ingestion.tables import Table
 
 # Hidden files and markers such as `_SUCCESS` are nobody's data.
 FOLDER_PATTERN = "[!._]*"
 # How TFX lays out examples that are already split: the files one level down, taken together.
 SPLIT_FOLDER_PATTERN = "Split-*/[!._]*"
 
-_BUILTINS = {
-    "taxi": "examples/chicago_taxi_pipeline/data/simple/data.csv",
-    "penguin": "components/testdata/penguin/data",
-}
-_CSV_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-_FOREIGN = {
-    b"PAR1": "Parquet",
-    b"PK\x03\x04": "Excel or zip",
-    b"Obj\x01": "Avro",
-    b"ARROW1": "Arrow",
-}
 _BLOCK_BYTES = 1 << 20
-_NAMES_IN_MESSAGE = 3
+# The name of the input where rows are split by what is in them.
+_ALL = "all"
+# Folders that are splits, if there is nothing beside them.
+_SPLITS = (("train", "eval"), ("train", "eval", "test"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,21 +38,47 @@ class Source:
 
     Attributes:
         format: the kind of every file.
-        base_dir: the folder that `pattern` and the relative names start from.
-        pattern: a glob, relative to `base_dir`, that matches exactly `files`.
+        base_dir: the folder that patterns and relative names start from.
+        patterns: names with globs relative to `base_dir`, which together match exactly `files`. The
+            names are those of the splits if there are several, else `all`.
         files: absolute paths, sorted by relative name.
         num_bytes: total size on disk.
         content_hash: SHA-256 over relative names and contents, as hex.
-        delimiter: what separates the fields of a CSV row.
+        dialect: how the cells of CSV are written.
+        span_path: where deliveries lie; None for a path without a span.
+        deliveries: the spans that were chosen, in order.
     """
 
     format: Format
     base_dir: Path
-    pattern: str
+    patterns: tuple[tuple[str, str], ...]
     files: tuple[Path, ...]
     num_bytes: int
     content_hash: str
-    delimiter: str = ","
+    dialect: Dialect = Dialect()  # noqa: RUF009
+    span_path: spans.SpanPath | None = None
+    deliveries: tuple[spans.Delivery, ...] = ()
+
+    @property
+    def split_folders(self) -> tuple[str, ...]:
+        """The splits that are folders; none if rows are split by what is in them."""
+        return tuple(name for name, _ in self.patterns if name != _ALL)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the files are CSV or Parquet."""
+        return self.format in TABLE_FORMATS
+
+    @property
+    def table(self) -> Table:
+        """The rows of CSV and Parquet."""
+        return Table(self.format, self.files, self.dialect)
+
+    def split_files(self) -> Iterator[tuple[str, Path]]:
+        """Each file with the name of its pattern."""
+        for name, pattern in self.patterns:
+            for file in matching_files(self.base_dir, pattern):
+                yield name, file
 
 
 def resolve(settings: DataSettings) -> Source:
@@ -68,31 +87,17 @@ def resolve(settings: DataSettings) -> Source:
     Raises:
         ConfigError: there is no such path, it cannot be read, it is an empty folder, or its files
             are not all of one kind.
+        DataRejected: a class folder of images is empty.
     """
-    path = _locate(settings.path)
+    if spans.has_span(settings.path):
+        return _span_source(settings)
+    path = locate(settings.path)
     try:
-        base_dir, pattern = _base_and_pattern(path)
-        files = matching_files(base_dir, pattern)
-        if not files:
-            raise ConfigError(
-                f"The folder {path} (data.path) holds no data file. Give a CSV or TFRecord file, "
-                "or a folder that holds some."
-            )
-        found = _common_format(files, settings.format)
-        if found == "tfrecord" and glob.has_magic(str(base_dir)):
-            raise ConfigError(
-                f"The folder {base_dir} (data.path) has one of the characters * ? [ in its name, "
-                "which readers of TFRecord take for a wildcard. Rename it."
-            )
-        return Source(
-            format=found,
-            base_dir=base_dir,
-            pattern=pattern,
-            files=files,
-            num_bytes=sum(file.stat().st_size for file in files),
-            content_hash=content_hash(base_dir, files),
-            delimiter=settings.delimiter,
-        )
+        splits = _split_folders(path)
+        if _is_image_folder(path / splits[0] if splits else path, settings.format):
+            return _image_source(path, splits)
+        base_dir, patterns = _base_and_patterns(path, splits)
+        return _source(settings, base_dir, patterns, str(path))
     except OSError as error:
         raise ConfigError(
             f"{error.filename or path} (data.path {settings.path!r}) cannot be read: "
@@ -100,12 +105,62 @@ def resolve(settings: DataSettings) -> Source:
         ) from error
 
 
+def _source(
+    settings: DataSettings, base_dir: Path, patterns: tuple[tuple[str, str], ...], shown: str
+) -> Source:
+    """The source that the patterns say."""
+    for name, pattern in patterns:
+        if name != _ALL and not matching_files(base_dir, pattern):
+            raise ConfigError(
+                f"The folder {base_dir / name} (data.path) holds no data file. Add one, or remove "
+                "the folders of splits."
+            )
+    files = all_files(base_dir, (pattern for _, pattern in patterns))
+    if not files:
+        raise ConfigError(
+            f"The folder {shown} (data.path) holds no data file. Give a file of CSV, Parquet or "
+            "TFRecord, a folder that holds some, or one that holds a folder of images for each "
+            "class."
+        )
+    return Source(
+        format=common_format(files, settings.format),
+        base_dir=base_dir,
+        patterns=patterns,
+        files=files,
+        num_bytes=sum(file.stat().st_size for file in files),
+        content_hash=content_hash(base_dir, files),
+        dialect=Dialect(settings.delimiter, settings.quote, settings.encoding, settings.columns),
+    )
+
+
+def _span_source(settings: DataSettings) -> Source:
+    path = spans.parse(settings.path)
+    choice = spans.Choice(settings.span, settings.version, settings.window)
+    chosen = spans.choose(path, choice)
+    patterns = tuple((_ALL, delivery.pattern) for delivery in chosen)
+    source = _source(settings, path.base_dir, patterns, settings.path)
+    return dataclasses.replace(source, span_path=path, deliveries=chosen)
+
+
 def matching_files(base_dir: Path, pattern: str) -> tuple[Path, ...]:
-    """The files below `base_dir` that match `pattern`, sorted by name.
+    """The files below `base_dir` that match `pattern`, sorted by name, without a desktop's own.
 
     `base_dir` is taken literally, whatever wildcard characters are in its name.
     """
-    return tuple(sorted(path for path in base_dir.glob(pattern) if path.is_file()))
+    found = (path for path in base_dir.glob(_visible(pattern)) if path.is_file())
+    return tuple(sorted(path for path in found if path.name.lower() not in image_folder.JUNK))
+
+
+def all_files(base_dir: Path, patterns: Iterable[str]) -> tuple[Path, ...]:
+    """The files below `base_dir` that match any of the patterns, sorted by name."""
+    found = {file for pattern in patterns for file in matching_files(base_dir, pattern)}
+    return tuple(sorted(found))
+
+
+def _visible(pattern: str) -> str:
+    """The pattern without what is hidden: a `*` at the start of a name matches no `.` or `_`."""
+    parts = pattern.split("/")
+    return "/".join(f"[!._]{part}" if part.startswith("*") else part for part in parts)
 
 
 def content_hash(base_dir: Path, files: Iterable[Path]) -> str:
@@ -120,111 +175,75 @@ def content_hash(base_dir: Path, files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _locate(path: str) -> Path:
-    """The absolute path, or ConfigError with the nearest name that does exist."""
-    if path.startswith(BUILTIN):
-        return _locate_builtin(path.removeprefix(BUILTIN))
-    found = Path(path).expanduser().absolute()
-    try:
-        found.stat()
-    except PermissionError as error:
-        raise ConfigError(f"{found} (data.path) cannot be read: permission denied.") from error
-    except OSError as error:
-        parent = found.parent
-        while not parent.is_dir():
-            found, parent = parent, parent.parent
-        siblings = [child.name for child in parent.iterdir()]
-        hint = nearest(found.name, siblings)
-        raise ConfigError(
-            f"There is no {path} (data.path): {parent} has no {found.name!r}.{hint}"
-        ) from error
-    return found
-
-
-def _locate_builtin(name: str) -> Path:
-    if name not in _BUILTINS:
-        raise ConfigError(
-            f"There is no built-in data set {name!r} (data.path); there are "
-            f"{', '.join(BUILTIN + known for known in _BUILTINS)}.{nearest(name, _BUILTINS)}"
-        )
-    # The package is only located: importing it would load TensorFlow.
-    package = importlib.util.find_spec("tfx")
-    if package is None or not package.submodule_search_locations:
-        raise ConfigError(f"{BUILTIN}{name} comes with the package tfx, which is not installed.")
-    path = Path(package.submodule_search_locations[0], _BUILTINS[name])
-    if not path.exists():
-        raise ConfigError(f"{BUILTIN}{name}: this version of tfx does not come with {path}.")
-    return path
-
-
-def _base_and_pattern(path: Path) -> tuple[Path, str]:
+def _split_folders(path: Path) -> tuple[str, ...]:
+    """The folders of a path that are splits; none if it is laid out in another way."""
     if not path.is_dir():
-        return path.parent, glob.escape(path.name)
+        return ()
     # Names of folders that cannot be listed should fail here, not as an empty match.
-    next(path.iterdir(), None)
+    visible = [entry for entry in path.iterdir() if entry.name[0] not in "._"]
+    visible = [entry for entry in visible if entry.name.lower() not in image_folder.JUNK]
+    names = {entry.name for entry in visible if entry.is_dir()}
+    if len(names) < len(visible) or not any(_holds_data(path / name) for name in names):
+        return ()
+    if names == {"train", "test"}:
+        raise ConfigError(
+            f"{path} (data.path) holds the folders train and test. The split that a model is "
+            "judged on is called eval: rename test, or make a folder eval beside it."
+        )
+    return next((splits for splits in _SPLITS if names == set(splits)), ())
+
+
+def _holds_data(folder: Path) -> bool:
+    """Whether a folder is one of tables or of class folders of images, and no class itself."""
+    files = matching_files(folder, FOLDER_PATTERN)
+    if files:
+        return any(file.suffix.lower() not in images.SUFFIXES for file in files)
+    return image_folder.holds_images(folder)
+
+
+def _base_and_patterns(
+    path: Path, splits: tuple[str, ...]
+) -> tuple[Path, tuple[tuple[str, str], ...]]:
+    if not path.is_dir():
+        return path.parent, ((_ALL, glob.escape(path.name)),)
+    if splits:
+        return path, tuple((split, f"{split}/{FOLDER_PATTERN}") for split in splits)
     if not matching_files(path, FOLDER_PATTERN) and matching_files(path, SPLIT_FOLDER_PATTERN):
-        return path, SPLIT_FOLDER_PATTERN
-    return path, FOLDER_PATTERN
+        return path, ((_ALL, SPLIT_FOLDER_PATTERN),)
+    return path, ((_ALL, FOLDER_PATTERN),)
 
 
-def _common_format(files: Sequence[Path], wanted: str) -> Format:
-    for file in files:
-        with file.open("rb"):
-            pass
-    if wanted != "auto":
-        return "csv" if wanted == "csv" else "tfrecord"
-    kinds: dict[Format, list[str]] = {}
-    for file in files:
-        kinds.setdefault(_format_of(file), []).append(file.name)
-    if len(kinds) > 1:
-        raise ConfigError(
-            f"{files[0].parent} (data.path) holds files of two kinds: "
-            + " and ".join(f"{kind} ({_shorten(names)})" for kind, names in kinds.items())
-            + ". Give one file, or a folder with files of one kind."
-        )
-    return next(iter(kinds))
-
-
-def _shorten(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMES_IN_MESSAGE])
-    rest = len(names) - _NAMES_IN_MESSAGE
-    return f"{shown} and {rest} more" if rest > 0 else shown
-
-
-def _format_of(file: Path) -> Format:
-    """CSV or TFRecord, by name where that is clear, else by the first bytes."""
-    name = file.name.lower()
-    if "tfrecord" in name:
-        return "tfrecord"
-    if name.endswith(_CSV_SUFFIXES):
-        return "csv"
-    head = read_head(file, 16)
-    for magic, kind in _FOREIGN.items():
-        if head.startswith(magic):
+def _is_image_folder(path: Path, wanted: str) -> bool:
+    """Whether this is a folder of class folders of images; a table beside them is what counts."""
+    if wanted == "images":
+        if not path.is_dir():
             raise ConfigError(
-                f"{file} (data.path) looks like {kind}; Waybill reads CSV and TFRecord. "
-                "Export the table as CSV."
+                f"{path} (data.path) is a file. With data.format images, give a folder that holds "
+                "a folder of images for each class."
             )
-    # A record starts with its length in 8 bytes, little endian: the upper half is zero, which no
-    # text has.
-    if len(head) >= 12 and head[4:8] == b"\0\0\0\0":
-        return "tfrecord"
-    if b"\0" in head:
+        return True
+    if wanted != "auto" or not path.is_dir():
+        return False
+    tables = any(format_by_name(file) for file in matching_files(path, FOLDER_PATTERN))
+    return not tables and image_folder.holds_images(path)
+
+
+def _image_source(path: Path, splits: tuple[str, ...]) -> Source:
+    patterns = tuple((split, f"{split}/{image_folder.PATTERN}") for split in splits)
+    patterns = patterns or ((_ALL, image_folder.PATTERN),)
+    files = all_files(path, (pattern for _, pattern in patterns))
+    for folder in [path / split for split in splits] or [path]:
+        image_folder.check(folder, [file for file in files if file.is_relative_to(folder)])
+    if not files:
         raise ConfigError(
-            f"{file} (data.path) is neither CSV nor TFRecord: it starts with {head!r}. Remove it "
-            "from the folder, or set data.format."
+            f"The folder {path} (data.path) holds no folder of images. Give each class a folder "
+            "of its own, such as photos/cat/x.jpg, and name photos."
         )
-    return "csv"
-
-
-def read_head(file: Path, num_bytes: int) -> bytes:
-    """The first bytes of a file, decompressed if it is gzip."""
-    with file.open("rb") as handle:
-        head = handle.read(num_bytes)
-    if not head.startswith(b"\x1f\x8b"):
-        return head
-    try:
-        with gzip.open(file) as handle:
-            return handle.read(num_bytes)
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise ConfigError(f"{file} (data.path) is a damaged gzip file: {error}.") from error
+    return Source(
+        format="images",
+        base_dir=path,
+        patterns=patterns,
+        files=files,
+        num_bytes=sum(file.stat().st_size for file in files),
+        content_hash=content_hash(path, files),
+    )

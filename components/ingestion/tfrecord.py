@@ -15,14 +15,22 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from components.errors import DataRejected
+from components.ingestion import images
 from components.ingestion.cells import CellType, widest
 from components.ingestion.column_stats import ColumnStats
-from components.ingestion.csv_stream import open_bytes
+from components.ingestion.dialect import open_bytes
 
 _LENGTH_BYTES, _CHECKSUM_BYTES = 8, 4
 _MAX_RECORD_BYTES = 1 << 30
 _BLOCK_RECORDS = 2_000
+_BLOCK_BYTES = 32 << 20
 _DTYPES: dict[str, CellType] = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int"}
+
+
+def is_gzip(file: Path) -> bool:
+    """Whether the file is compressed, whatever its name says."""
+    with file.open("rb") as handle:
+        return handle.read(2) == b"\x1f\x8b"
 
 
 def read_records(file: Path) -> Iterator[bytes]:
@@ -53,27 +61,49 @@ def collect(files: Sequence[Path], max_records: int) -> tuple[list[ColumnStats],
     stats: dict[str, ColumnStats] = {}
     dtypes: dict[str, CellType] = {}
     num_records = 0
-    records = ((file, record) for file in files for record in read_records(file))
-    sample = itertools.islice(records, max_records)
-    while block := list(itertools.islice(sample, _BLOCK_RECORDS)):
-        rows = [_parse(file, record) for file, record in block]
+    records = (
+        (f"{file}, record {index}", record)
+        for file in files
+        for index, record in enumerate(read_records(file), start=1)
+    )
+    for block in _blocks(itertools.islice(records, max_records)):
+        places = [place for place, _ in block]
+        rows = [_parse(place, record) for place, record in block]
         for name in sorted({name for row in rows for name in row} - stats.keys()):
             stats[name] = ColumnStats(name)
             stats[name].add(pa.nulls(num_records, pa.string()))
         num_records += len(rows)
         for name, column in stats.items():
-            column.add(_cells(name, rows, column, dtypes))
+            column.add(_cells(name, rows, places, column, dtypes))
     for name, dtype in dtypes.items():
         stats[name].dtype = dtype
     return [stats[name] for name in sorted(stats)], next(records, None) is None
 
 
+def _blocks(records: Iterator[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Groups records, images among them, so that a group is bounded in number and in bytes."""
+    block: list[tuple[str, bytes]] = []
+    num_bytes = 0
+    for place, record in records:
+        block.append((place, record))
+        num_bytes += len(record)
+        if len(block) == _BLOCK_RECORDS or num_bytes >= _BLOCK_BYTES:
+            yield block
+            block, num_bytes = [], 0
+    if block:
+        yield block
+
+
 def _cells(
-    name: str, rows: list[Any], column: ColumnStats, dtypes: dict[str, CellType]
+    name: str,
+    rows: list[Any],
+    places: list[str],
+    column: ColumnStats,
+    dtypes: dict[str, CellType],
 ) -> pa.StringArray:
     """The first value of a feature in each row as text; sets its type and number of values."""
     texts: list[str | None] = []
-    for row in rows:
+    for row, place in zip(rows, places, strict=True):
         feature = row.get(name)
         kind: str = feature.WhichOneof("kind") if feature is not None else ""
         values: Sequence[Any] = getattr(feature, kind).value if kind else []
@@ -81,19 +111,47 @@ def _cells(
         if not values:
             texts.append(None)
             continue
+        is_first = name not in dtypes
         dtypes[name] = widest(dtypes.get(name, "empty"), _DTYPES[kind])
-        text = values[0]
-        texts.append(text.decode("utf-8", "replace") if kind == "bytes_list" else repr(text))
+        value = values[0]
+        if kind != "bytes_list":
+            texts.append(repr(value))
+            continue
+        if is_first and images.looks_like(value):
+            column.images = images.ImageStats()
+        texts.append(_text(value, place, column.images))
     return pa.array(texts, pa.string())
 
 
-def _parse(file: Path, record: bytes) -> Any:
+def _text(value: bytes, place: str, stats: images.ImageStats | None) -> str:
+    """The text of a value; of an image no more than a word, for its bytes say nothing."""
+    if stats is None:
+        return value.decode("utf-8", "replace")
     try:
-        return dict(_example_class().FromString(record).features.feature)
+        stats.add(images.header(value))
+    except images.NotAnImage as error:
+        stats.reject(place, str(error))
+    return "image"
+
+
+def parse(record: bytes) -> dict[str, Any]:
+    """The features of a tf.Example by name. Raises DecodeError if it is none."""
+    return dict(_example_class().FromString(record).features.feature)
+
+
+def first_value(record: bytes, name: str) -> Any:
+    """The first value of a feature; None where there is none."""
+    feature = parse(record).get(name)
+    kind = feature.WhichOneof("kind") if feature is not None else None
+    values = getattr(feature, kind).value if kind else ()
+    return values[0] if values else None
+
+
+def _parse(place: str, record: bytes) -> dict[str, Any]:
+    try:
+        return parse(record)
     except DecodeError as error:
-        raise DataRejected(
-            f"{file} holds a record that is not a tf.Example: {record[:40]!r}."
-        ) from error
+        raise DataRejected(f"{place} is not a tf.Example: {record[:40]!r}.") from error
 
 
 def _reject(file: Path, index: int, reason: str) -> None:

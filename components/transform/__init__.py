@@ -1,1 +1,1 @@
-"""Transform: raw columns become the three tensors that every model reads."""
+"""Transform: raw columns become the tensors that every model reads."""

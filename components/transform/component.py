@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tfx.components.transform.component import Transform
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.types.channel import BaseChannel
 
 from components.features import DataSpec
+from components.transform.executor import Executor
 from components.transform.settings import TransformSettings
 
 PREPROCESSING_FN = "components.transform.preprocessing.preprocessing_fn"
@@ -26,7 +28,7 @@ def build(
         schema: the schema artifact; it types the columns.
         data_spec: which columns, of which kind, and the label.
     """
-    return Transform(
+    transform = Transform(
         examples=examples,
         schema=schema,
         preprocessing_fn=PREPROCESSING_FN,
@@ -38,3 +40,6 @@ def build(
         disable_statistics=True,
         disable_analyzer_cache=True,
     )
+    # Not by `custom_executor_spec`: TFX warns on every use of it.
+    transform.executor_spec = BeamExecutorSpec(Executor)
+    return transform

@@ -161,9 +161,8 @@ def test_rejects_a_truncated_gzip_file(make_source) -> None:
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ("a,c\n1,2\n", r"2\.csv, line 1: the file lacks the column 'b' of 1\.csv"),
+        ("a,c\n1,2\n", r"2\.csv: the file lacks the column 'b' of 1\.csv"),
         ("a,b,c\n1,2,3\n", r"has the column 'c', which 1\.csv has not"),
-        ("b,a\n1,2\n", "in another order"),
     ],
 )
 def test_rejects_files_with_different_headers(write_csv, second: str, message: str) -> None:

@@ -6,7 +6,9 @@ import sys
 import pydantic
 import pytest
 
+from components.errors import ConfigError
 from components.ingestion.settings import DataSettings, FeatureOverride
+from pipeline import config
 
 
 def test_defaults_read_the_builtin_trips_two_to_one() -> None:
@@ -42,3 +44,19 @@ def test_profiling_a_file_loads_no_tensorflow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("features.a.heigth=5", "features.a.heigth is not a key. Did you mean 'height'?"),
+        ("features.a.height=5", "features.a: height and width of an image go together."),
+        ("features.a=ignroe", "features.a: input should be 'ignore' (it is 'ignroe')."),
+        ("features.a.channels=2", "features.a.channels: input should be 1 or 3 (it is 2)."),
+    ],
+)
+def test_a_wrong_key_of_a_feature_is_one_line(assignment: str, message: str) -> None:
+    values = config.override({"name": "x", "label": {"column": "y"}}, [assignment])
+    with pytest.raises(ConfigError) as caught:
+        config.validate(values, "x.yaml")
+    assert str(caught.value) == f"x.yaml: {message}"

@@ -22,14 +22,14 @@ def test_one_file_does_not_take_its_siblings_along(write_csv) -> None:
     path = write_csv(CSV)
     source = _resolve(path)
     assert source.files == (path,)
-    assert matching_files(source.base_dir, source.pattern) == (path,)
+    assert matching_files(source.base_dir, source.patterns[0][1]) == (path,)
 
 
 def test_wildcards_in_names_are_taken_literally(write_csv) -> None:
     path = write_csv(CSV, "data [v1]/trips[1]*.csv")
     write_csv(CSV, "data [v1]/trips1x.csv")
     source = _resolve(path)
-    assert matching_files(source.base_dir, source.pattern) == source.files == (path,)
+    assert matching_files(source.base_dir, source.patterns[0][1]) == source.files == (path,)
 
 
 def test_a_folder_is_all_its_visible_files_in_order(write_csv) -> None:
@@ -102,8 +102,8 @@ def test_the_kind_of_an_unclear_name_is_told_from_the_content(
 
 
 def test_other_formats_are_named(write_csv) -> None:
-    with pytest.raises(ConfigError, match="looks like Parquet"):
-        _resolve(write_csv(b"PAR1....", "data/trips.parquet"))
+    with pytest.raises(ConfigError, match="looks like Excel"):
+        _resolve(write_csv(b"PK\x03\x04....", "data/trips.xlsx"))
 
 
 def test_the_hash_depends_on_names_and_contents_only(write_csv) -> None:

@@ -15,7 +15,7 @@ from tfx.orchestration.local import local_dag_runner
 from tfx.proto import example_gen_pb2
 
 from components.errors import DataRejected
-from components.ingestion import component, executor
+from components.ingestion import component, table_executor
 from components.ingestion.profile import column_types, profile
 from components.ingestion.settings import DataSettings
 from components.ingestion.sources import resolve
@@ -122,7 +122,7 @@ def test_sections_of_a_file_make_the_same_rows(
 ) -> None:
     path = write_csv(CSV)
     whole = run(path)[0].uri
-    monkeypatch.setattr(executor, "SECTION_BYTES", 1000)
+    monkeypatch.setattr(table_executor, "SECTION_BYTES", 1000)
     path.rename(path.with_name("again.csv"))
     parts = run(path.with_name("again.csv"))[1].uri
     assert len(list(Path(parts, "Split-eval").iterdir())) > 3
@@ -160,6 +160,44 @@ def test_tfrecords_are_imported_and_fingerprinted_by_content(run: Run) -> None:
     assert len(_records(uri, "train")) + len(_records(uri, "eval")) == 334
     fingerprint = artifacts[0].custom_properties["input_fingerprint"].string_value
     assert fingerprint == resolve(DataSettings(path="builtin:penguin")).content_hash
+
+
+@pytest.mark.parametrize("compression", ["", "GZIP"])
+def test_tfrecords_are_read_whatever_their_names_and_split_as_stock_does(
+    run: Run, tmp_path: Path, compression: str
+) -> None:
+    path = tmp_path / "[a]*" / "part.tfrecord"
+    path.parent.mkdir()
+    with tf.io.TFRecordWriter(str(path), compression) as writer:
+        for index in range(60):
+            example = tf.train.Example()
+            example.features.feature["z"].int64_list.value.append(index)
+            example.features.feature["a"].float_list.value.append(index / 3)
+            writer.write(example.SerializeToString())
+    uri = run(path)[0].uri
+    config = example_gen_pb2.SplitConfig()
+    seen = []
+    for index, split in enumerate(("train", "eval")):
+        for record in _records(uri, split):
+            example = tf.train.Example.FromString(record)
+            assert base_example_gen_executor._PartitionFn(example, 2, [2, 3], config) == index
+            seen += example.features.feature["z"].int64_list.value
+    assert sorted(seen) == list(range(60))
+
+
+def test_a_damaged_record_is_named(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "part.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for index in range(60):
+            example = tf.train.Example()
+            example.features.feature["a"].float_list.value.append(index)
+            writer.write(example.SerializeToString())
+    content = bytearray(path.read_bytes())
+    size = len(content) // 60
+    content[size * 42 - 5] ^= 1  # in the value, which any bytes are
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataRejected, match=r"part\.tfrecord, record 42: its checksum is wrong"):
+        run(path)
 
 
 def test_the_output_is_the_same_bytes_every_time(run: Run, write_csv) -> None:

@@ -67,10 +67,23 @@ def test_reads_no_more_than_the_sample(make_records) -> None:
     assert profile_tfrecord(source, "y", max_records=10).whole
 
 
-def test_a_feature_of_several_values_is_no_input(make_records) -> None:
-    source = make_records(*[_example(a=[i / 3], v=[1.0, 2.0], y=[i % 2]) for i in range(50)])
+def test_a_feature_of_several_texts_is_no_input(make_records) -> None:
+    source = make_records(*[_example(a=[i / 3], v=[b"x", b"y"], y=[i % 2]) for i in range(50)])
     inference = infer_data_spec(profile(source, "y"), "y")
-    assert inference.ignored == (("v", "a record has up to 2 values"),)
+    assert inference.ignored == (("v", "a record has up to 2 texts"),)
+
+
+def test_a_feature_of_several_numbers_is_a_series(make_records) -> None:
+    source = make_records(
+        *[_example(a=[i / 3], f=[1.0] * (i % 4), i=[i] * 7, y=[i % 2]) for i in range(50)]
+    )
+    inference = infer_data_spec(profile(source, "y"), "y")
+    assert [(f.name, f.kind, f.dtype, f.length) for f in inference.spec.features] == [
+        ("a", "numeric", "float", 0),
+        ("f", "series", "float", 7),
+        ("i", "series", "int", 7),
+    ]
+    assert inference.explanation[-1] == "2 series: f, i (the first 7 values)"
 
 
 def test_penguins_have_three_species() -> None:

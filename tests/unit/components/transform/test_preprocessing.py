@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 
 from components.features import CATEGORICAL, LABEL, NUMERIC, DataSpec, Feature, Label, num_ids
-from components.transform.settings import TransformSettings
-
-Rows = list[dict[str, Any]]
-Apply = Callable[[Rows], Mapping[str, np.ndarray]]
+from tests.unit.components.transform.analysis import Apply, Rows, analyze
 
 SPEC = DataSpec(
     features=(
@@ -41,64 +34,6 @@ def apply(tmp_path_factory: pytest.TempPathFactory) -> Apply:
     return analyze(SPEC, TRAIN, tmp_path_factory.mktemp("transform"))
 
 
-def analyze(spec: DataSpec, rows: Rows, folder: Path) -> Apply:
-    import tfx  # noqa: F401, I001 - puts a module in place that the next imports need
-    import apache_beam as beam
-    import tensorflow as tf
-    import tensorflow_transform as tft
-    import tensorflow_transform.beam as tft_beam
-    from tensorflow_transform.tf_metadata import schema_utils
-    from tfx_bsl.public import tfxio
-
-    from components.transform.preprocessing import preprocessing_fn
-
-    types = {"float": tf.float32, "int": tf.int64, "bytes": tf.string}
-    columns = {feature.name: feature.dtype for feature in spec.features}
-    columns[spec.label.column] = spec.label.dtype
-    feature_spec = {name: tf.io.VarLenFeature(types[kind]) for name, kind in columns.items()}
-
-    def serialize(row: dict[str, Any]) -> bytes:
-        example = tf.train.Example()
-        for name, kind in columns.items():
-            value = row.get(name)
-            if value is not None:
-                _put(example.features.feature[name], kind, value)
-        return example.SerializeToString()
-
-    # Not the shorter way, by dicts: its coder crashes the interpreter when that ends.
-    source = tfxio.TFExampleBeamRecord(
-        "inmem", schema=schema_utils.schema_from_feature_spec(feature_spec)
-    )
-    config = {
-        "data_spec": spec.model_dump_json(),
-        "settings": TransformSettings().model_dump_json(),
-    }
-    with beam.Pipeline(runner="FnApiRunner") as pipeline, tft_beam.Context(str(folder / "tmp")):
-        batches = pipeline | beam.Create([serialize(row) for row in rows]) | source.BeamSource()
-        graph = (batches, source.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(
-            lambda inputs: preprocessing_fn(inputs, config)
-        )
-        _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
-    output = tft.TFTransformOutput(str(folder / "graph"))
-
-    def transform(asked: Rows) -> Mapping[str, np.ndarray]:
-        raw = tf.io.parse_example([serialize(row) for row in asked], feature_spec)
-        found = output.transform_raw_features(raw)
-        return {name: tensor.numpy() for name, tensor in found.items()}
-
-    transform.vocabulary_size = output.vocabulary_size_by_name("vocabulary")  # type: ignore[attr-defined]
-    return transform
-
-
-def _put(feature: Any, kind: str, value: Any) -> None:
-    if kind == "bytes":
-        feature.bytes_list.value.append(value.encode())
-    elif kind == "int":
-        feature.int64_list.value.append(value)
-    else:
-        feature.float_list.value.append(value)
-
-
 def test_numbers_are_scaled_to_mean_zero_and_deviation_one(apply: Apply) -> None:
     miles = apply(TRAIN)[NUMERIC][:, 0]
     assert miles.mean() == pytest.approx(0, abs=1e-5)
@@ -123,14 +58,14 @@ def test_ids_of_columns_never_overlap_and_stay_in_the_table(apply: Apply) -> Non
     found = apply(TRAIN + odd)[CATEGORICAL]
     seen = [set(found[:, slot]) for slot in range(found.shape[1])]
     assert len(set.union(*seen)) == sum(len(ids) for ids in seen)
-    size = apply.vocabulary_size  # type: ignore[attr-defined]
+    size = apply.output.vocabulary_size_by_name("vocabulary")  # type: ignore[attr-defined]
     assert found.min() >= 0
     assert found.max() < num_ids(SPEC, size)
 
 
 def test_the_last_id_of_the_table_is_the_last_bucket(apply: Apply) -> None:
     found = apply([{"miles": 1e9}])[CATEGORICAL]
-    assert found[0][-1] == num_ids(SPEC, apply.vocabulary_size) - 1  # type: ignore[attr-defined]
+    assert found[0][-1] == num_ids(SPEC, apply.output.vocabulary_size_by_name("vocabulary")) - 1  # type: ignore[attr-defined]
 
 
 def test_unseen_values_share_the_id_that_rare_values_trained(apply: Apply) -> None:
