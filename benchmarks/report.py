@@ -9,8 +9,11 @@ from statistics import median
 import rich.table
 
 from benchmarks.measure import Sample, Spread
+from benchmarks.quality import ALLOWED, BOOSTED, Quality, missed
+from benchmarks.readers import STOCK, Reader
 from benchmarks.scale import Size, bounds
 from benchmarks.stock_template import Comparison
+from benchmarks.training import WAYS, Result
 
 OUTSIDE = "imports and the rest"
 
@@ -108,6 +111,67 @@ def growth_per_node(ours: Sequence[Size]) -> Table:
         "Seconds of each node of ours by number of rows",
         ["node", *(f"{size.num_rows:,}" for size in ours)],
         rows,
+    )
+
+
+def readers(found: Sequence[Reader]) -> Table:
+    """Time, memory and throughput of ExampleGens alone, and their ratio to the stock one's."""
+    stock = {reader.num_rows: reader.rows_per_s for reader in found if reader.name == STOCK}
+    rows = []
+    for reader in found:
+        rate = f"{reader.rows_per_s:,.0f}"
+        ratio = f"{reader.rows_per_s / stock[reader.num_rows]:.1f}"
+        cost = [f"{reader.seconds:.1f}", rate, ratio, f"{reader.peak_bytes / 1e9:.2f}"]
+        rows.append([f"{reader.name}, {reader.num_rows:,} rows", *cost])
+    notes = [
+        "From the first look at the table to the splits on disk, on one Beam runner, without "
+        "imports; each run is a process of its own."
+    ]
+    columns = ["", "s", "rows/s", "x stock", "peak GB"]
+    return Table("ExampleGen alone, the taxi table repeated", columns, rows, notes)
+
+
+def ways_to_train(results: Sequence[Result]) -> list[Table]:
+    """A table for each number of rows: thousands of examples a second, and ratios to stock."""
+    tables = []
+    for num_rows in dict.fromkeys(result.num_rows for result in results):
+        found = [result for result in results if result.num_rows == num_rows]
+        sizes = list(dict.fromkeys(result.batch_size for result in found))
+        stock = {r.batch_size: r.examples_per_s for r in found if r.way == WAYS[0].name}
+        rows = []
+        for way in dict.fromkeys(result.way for result in found):
+            mine = {r.batch_size: r for r in found if r.way == way}
+            row = [way]
+            for size in sizes:
+                rate = mine[size].examples_per_s
+                row += [f"{rate / 1e3:,.0f}", f"{rate / stock[size]:.1f}"]
+            first_s = max(result.first_s for result in mine.values())
+            peak = max(result.peak_bytes for result in mine.values())
+            rows.append([*row, f"{first_s:.1f}", f"{peak / 1e9:.2f}"])
+        columns = ["thousand examples/s"]
+        for size in sizes:
+            columns += [f"batch {size}", "x stock"]
+        title = f"Ways to train the taxi network, {num_rows:,} rows"
+        notes = ["First s is the longest first call, in which TensorFlow traces and compiles."]
+        tables.append(Table(title, [*columns, "first s", "peak GB"], rows, notes))
+    return tables
+
+
+def qualities(runs: Sequence[Sequence[Quality]]) -> Table:
+    """Each model's metrics over all seeds, the median and the worst, and whether ours is good."""
+    rows = []
+    for models in zip(*runs, strict=True):
+        auc = Spread.of(model.auc for model in models)
+        loss = Spread.of(model.log_loss for model in models)
+        accuracy = median(model.accuracy for model in models)
+        numbers = (auc.median, auc.min, loss.median, loss.max, accuracy)
+        rows.append([models[0].model, *(f"{number:.4f}" for number in numbers)])
+    met = f"Ours is at most {ALLOWED:g} behind {BOOSTED} in AUC and log loss with every seed."
+    return Table(
+        f"Quality on the eval split of the taxi table (median of {len(runs)} seeds)",
+        ["", "AUC", "worst", "log loss", "worst", "accuracy"],
+        rows,
+        missed(runs) or [met],
     )
 
 
