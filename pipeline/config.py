@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pydantic
 import yaml
@@ -19,16 +19,26 @@ import yaml
 from components.errors import ConfigError, nearest
 from components.evaluation.settings import EvaluationSettings
 from components.features import Problem
-from components.ingestion.settings import DataSettings, Override
+from components.ingestion.settings import DataSettings, FeatureOverride, Override
 from components.pushing.settings import PushSettings
 from components.serving_check.settings import ServingCheckSettings
 from components.settings import Settings
 from components.training.settings import TrainingSettings
+from components.training.tuning import space
+from components.training.tuning.settings import TuningSettings
 from components.transform.settings import TransformSettings
 from components.validation.settings import ValidationSettings
 
 CONFIG_DIR = Path(__file__).parent / "configs"
 DEFAULT = "taxi"
+# The keys that hold a path.
+_PATHS = (
+    "data.path",
+    "validation.schema_path",
+    "validation.serving_log",
+    "training.model.weights",
+    "training.watch.comet.offline_folder",
+)
 _LOCAL_RUNNER = "pipeline.runners.beam_local.LocalRunner"
 
 
@@ -37,6 +47,8 @@ class LabelSettings(Settings):
 
     With `ratio_to` and `above` the label is derived: 1 where `column > above * ratio_to`; then
     `classes` are the names of 0 and 1. Otherwise the values in the data are the classes.
+
+    `weight` names a column of numbers that say how much each row counts; it is no input.
     """
 
     column: str
@@ -44,6 +56,7 @@ class LabelSettings(Settings):
     classes: tuple[str, ...] = ()
     ratio_to: str | None = None
     above: float | None = None
+    weight: str | None = None
 
     @pydantic.model_validator(mode="after")
     def _derived_is_complete(self) -> LabelSettings:
@@ -92,6 +105,7 @@ class PipelineConfig(Settings):
     validation: ValidationSettings = ValidationSettings()
     transform: TransformSettings = TransformSettings()
     training: TrainingSettings = TrainingSettings()
+    tuning: TuningSettings | None = None
     evaluation: EvaluationSettings = EvaluationSettings()
     serving_check: ServingCheckSettings = ServingCheckSettings()
     push: PushSettings = PushSettings()
@@ -131,10 +145,13 @@ def read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold keys and values, not a {type(values).__name__}.")
-    for section, key in (("data", "path"), ("validation", "schema_path")):
-        value = values.get(section)
-        if isinstance(value, dict) and isinstance(value.get(key), str):
-            value[key] = absolute(value[key], path.parent)
+    for key in _PATHS:
+        *sections, name = key.split(".")
+        target: Any = values
+        for section in sections:
+            target = target.get(section) if isinstance(target, dict) else None
+        if isinstance(target, dict) and isinstance(target.get(name), str):
+            target[name] = absolute(target[name], path.parent)
     return values
 
 
@@ -179,14 +196,22 @@ def validate(values: Mapping[str, Any], origin: str) -> PipelineConfig:
         ConfigError: one line for each wrong key or value.
     """
     try:
-        return PipelineConfig.model_validate(values)
+        config = PipelineConfig.model_validate(values)
     except pydantic.ValidationError as error:
         lines = [_explain(problem) for problem in error.errors()]
         raise ConfigError("\n".join(f"{origin}: {line}" for line in lines)) from error
+    if config.tuning is not None:
+        try:
+            space.check(config.tuning, config.training)
+        except ConfigError as error:
+            raise ConfigError(f"{origin}: {error}") from error
+    return config
 
 
 def _explain(problem: Mapping[str, Any]) -> str:
     location = [str(part) for part in problem["loc"]]
+    if location[:1] == ["features"]:
+        del location[2:3]  # the name of the alternative, see `Override`
     where = ".".join(location)
     if problem["type"] == "extra_forbidden":
         return f"{where} is not a key.{nearest(location[-1], _keys(location[:-1]))}"
@@ -200,11 +225,16 @@ def _explain(problem: Mapping[str, Any]) -> str:
 
 def _keys(location: Sequence[str]) -> list[str]:
     """The keys known at a place of the configuration."""
+    if location[:1] == ["features"] and len(location) == 2:
+        return list(FeatureOverride.model_fields)
     model: Any = PipelineConfig
     for part in location:
         field = model.model_fields.get(part)
-        model = field.annotation if field is not None else None
-        if not (isinstance(model, type) and issubclass(model, pydantic.BaseModel)):
+        found = field.annotation if field is not None else None
+        # A section that may be absent is a union with None.
+        kinds = [kind for kind in (found, *get_args(found)) if isinstance(kind, type)]
+        model = next((kind for kind in kinds if issubclass(kind, pydantic.BaseModel)), None)
+        if model is None:
             return []
     return list(model.model_fields)
 
@@ -215,7 +245,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", metavar="NAME|PATH", help="a built-in configuration, or a YAML file (taxi)"
     )
     parser.add_argument(
-        "--data", metavar="PATH", help="a CSV or TFRecord file, or a folder of them"
+        "--data",
+        metavar="PATH",
+        help="a CSV, Parquet or TFRecord file, a folder of them, or of images",
     )
     parser.add_argument(
         "--label",

@@ -7,6 +7,9 @@ import hashlib
 import importlib.metadata
 from pathlib import Path
 
+# What the runner records on executions, and ExampleGen on its artifact, for the plan to compare.
+CODE, SETTINGS, DATA = "waybill_code", "waybill_settings", "input_fingerprint"
+
 PROJECT = Path(__file__).parent.parent
 
 _LIBRARIES = (

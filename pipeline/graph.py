@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
@@ -13,10 +14,14 @@ from components.ingestion import component as ingestion
 from components.pushing import component as pushing
 from components.serving_check import component as serving_check
 from components.training import component as training
+from components.training import starting_model
+from components.training.tuning import component as tuning
 from components.transform import component as transform
 from components.validation import component as validation
+from pipeline.contract import is_drift_on
+from pipeline.fingerprint import SETTINGS
 from pipeline.layout import Layout
-from pipeline.nodes import BASELINE
+from pipeline.nodes import ACCEPTED, BASELINE, STARTING, TUNER, trainer_settings
 from pipeline.resolve import Resolved
 
 
@@ -29,17 +34,24 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
     """
     config, spec = resolved.config, resolved.data_spec
 
-    # The data becomes tf.Examples, split into `train` and `eval` by a hash of each row.
+    # The data becomes tf.Examples, split into `train` and `eval`, by a hash of each row by default.
     example_gen = ingestion.build(config.data, resolved.source, resolved.column_types)
     examples = example_gen.outputs["examples"]
 
     # The data is described, compared with its contract, and stopped when it breaks it.
-    statistics_gen = validation.build_statistics(examples=examples)
+    statistics_gen = validation.build_statistics(examples=examples, opaque=resolved.opaque)
     statistics = statistics_gen.outputs["statistics"]
     schema_gen = validation.build_schema(config.validation, statistics=statistics)
     schema = schema_gen.outputs["schema"]
+    accepted = validation.build_accepted(statistics=statistics) if is_drift_on(resolved) else None
     validator, gate = validation.build_gate(
-        config.validation, statistics=statistics, schema=schema, label=spec.label
+        config.validation,
+        data=config.data.path,
+        data_spec=spec,
+        examples=examples,
+        statistics=statistics,
+        schema=schema,
+        accepted_statistics=accepted.outputs["statistics"] if accepted is not None else None,
     )
 
     # Columns become the tensors that models read; the same graph runs in training and serving.
@@ -49,14 +61,39 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
     preprocessing.add_upstream_node(gate)
     transform_graph = preprocessing.outputs["transform_graph"]
 
-    # A model is trained, and compared with the one it would replace.
+    # A model is trained, from an earlier one and with searched-for settings if that is wanted.
+    transformed = preprocessing.outputs["transformed_examples"]
+    starting = None
+    if config.training.warm_start:
+        starting = starting_model.build(
+            examples=transformed,
+            property_name=SETTINGS,
+            settings=json.dumps(trainer_settings(resolved), sort_keys=True),
+        )
+    base_model = starting.outputs["model"] if starting is not None else None
+    tuner = None
+    if config.tuning is not None:
+        tuner = tuning.build(
+            config.tuning,
+            training=config.training,
+            directory=layout.artifacts / config.name / TUNER / "search",
+            examples=transformed,
+            transform_graph=transform_graph,
+            schema=schema,
+            data_spec=spec,
+            base_model=base_model,
+        )
     trainer = training.build(
         settings=config.training,
         data_spec=spec,
-        examples=preprocessing.outputs["transformed_examples"],
+        examples=transformed,
         transform_graph=transform_graph,
         schema=schema,
+        base_model=base_model,
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner is not None else None,
     )
+
+    # It is compared with the one it would replace.
     model = trainer.outputs["model"]
     baseline = evaluation.build_baseline(candidate=model)
     evaluator = evaluation.build_evaluator(
@@ -90,8 +127,11 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
         "StatisticsGen": statistics_gen,
         "SchemaGen": schema_gen,
         "ExampleValidator": validator,
+        **({ACCEPTED: accepted} if accepted is not None else {}),
         "DataGate": gate,
         "Transform": preprocessing,
+        **({STARTING: starting} if starting is not None else {}),
+        **({TUNER: tuner} if tuner is not None else {}),
         "Trainer": trainer,
         BASELINE: baseline,
         "Evaluator": evaluator,

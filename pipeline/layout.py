@@ -13,7 +13,10 @@ class Layout:
     metadata.db                      ML Metadata: what happened
     artifacts/<pipeline>/<node>/…    what the nodes wrote
     serving/<pipeline>/<version>/    the pushed models, as TF Serving reads them
+    report/index.html                the last run on one page, with links to the others
     report/run.json                  the last run in numbers
+    report/data.html                 its data: every column, and what the gate found
+    report/training.html             how its model was trained, with learning_curve.png
     logs/<run>.log                   what TensorFlow, Beam and TFX said
     """
 
@@ -39,14 +42,29 @@ class Layout:
         """The last run in numbers."""
         return self.root / "report" / "run.json"
 
+    @property
+    def index_page(self) -> Path:
+        """The last run on one page."""
+        return self.report.with_name("index.html")
+
+    @property
+    def data_page(self) -> Path:
+        """The last run's data; absent if it came to no statistics."""
+        return self.report.with_name("data.html")
+
+    @property
+    def training_page(self) -> Path:
+        """How the last run's model was trained; absent if it has none."""
+        return self.report.with_name("training.html")
+
     def log(self, run_id: str) -> Path:
         """The log file of a run."""
         return self.root / "logs" / f"{run_id}.log"
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Writes a file that a reader sees whole or not at all; makes its folder if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.tmp")
-    draft.write_text(text, encoding="utf-8")
+    draft.write_bytes(content.encode() if isinstance(content, str) else content)
     draft.replace(path)

@@ -11,12 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from components.training.functions import hashes_of
+from components.training.watching.requirements import require_trackers
+from pipeline.contract import check_columns, is_drift_on, log_hash
 from pipeline.resolve import Resolved
 
 # Shared by the stages that read columns; an edit of one re-runs them.
 _COLUMNS = ("components/features.py", "components/settings.py")
+_RAW_INPUTS = "components/raw_inputs.py"
 
 BASELINE = "BaselineResolver"
+ACCEPTED = "AcceptedDataResolver"
+STARTING = "StartingModelResolver"
+TUNER = "Tuner"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +53,14 @@ class Node:
 
 
 def nodes(resolved: Resolved) -> tuple[Node, ...]:
-    """All nodes of the run, in an order that runs."""
+    """All nodes of the run, in an order that runs.
+
+    Raises:
+        ConfigError: the contract or the training names a column, a file or a package that is not
+            there.
+    """
+    check_columns(resolved)
+    require_trackers(resolved.config.training.watch)
     config = resolved.config
     spec = resolved.data_spec.model_dump(mode="json")
     beam = {"beam": config.beam.pipeline_args()}
@@ -55,26 +69,84 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
     schema = ("SchemaGen", "schema")
     model = ("Trainer", "model")
     schema_path = config.validation.schema_path
+    accepted = (
+        [Node(id=ACCEPTED, inputs={"current": statistics}, is_cacheable=False)]
+        if is_drift_on(resolved)
+        else []
+    )
+    starting = (
+        [
+            Node(
+                id=STARTING,
+                inputs={"examples": ("Transform", "transformed_examples")},
+                settings=trainer_settings(resolved),
+                is_cacheable=False,
+            )
+        ]
+        if config.training.warm_start
+        else []
+    )
+    trained_on = {
+        "examples": ("Transform", "transformed_examples"),
+        "transform_graph": ("Transform", "transform_graph"),
+        "schema": schema,
+        **({"base_model": (STARTING, "model")} if starting else {}),
+    }
+    tuner = (
+        [
+            Node(
+                id=TUNER,
+                inputs=trained_on,
+                code=("components/training", _RAW_INPUTS, *_COLUMNS),
+                settings={
+                    **trainer_settings(resolved),
+                    "tuning": config.tuning.model_dump(mode="json"),
+                },
+            )
+        ]
+        if config.tuning is not None
+        else []
+    )
     return (
         Node(
             id="ExampleGen",
             code=("components/ingestion",),
             settings={
                 **beam,
-                "data": config.data.model_dump(mode="json"),
+                # Which spans are read shows in the content of the data.
+                "data": config.data.model_dump(mode="json", exclude={"span", "version", "window"}),
                 "columns": dict(resolved.column_types),
             },
         ),
-        Node(id="StatisticsGen", inputs={"examples": examples}, settings=beam),
+        Node(
+            id="StatisticsGen",
+            inputs={"examples": examples},
+            settings={**beam, "opaque": list(resolved.opaque)},
+        ),
         Node(id="SchemaGen", settings={"schema": _file_hash(schema_path), "path": schema_path})
         if schema_path
         else Node(id="SchemaGen", inputs={"statistics": statistics}),
-        Node(id="ExampleValidator", inputs={"statistics": statistics, "schema": schema}),
+        Node(
+            id="ExampleValidator",
+            inputs={"statistics": statistics, "schema": schema},
+            code=("components/validation/executor.py", "components/validation/contract.py"),
+        ),
+        *accepted,
         Node(
             id="DataGate",
-            inputs={"statistics": statistics, "anomalies": ("ExampleValidator", "anomalies")},
-            code=("components/validation",),
-            settings={"validation": config.validation.model_dump(mode="json"), "spec": spec},
+            inputs={
+                "examples": examples,
+                "statistics": statistics,
+                "schema": schema,
+                "anomalies": ("ExampleValidator", "anomalies"),
+                **({"accepted_statistics": (ACCEPTED, "statistics")} if accepted else {}),
+            },
+            code=("components/validation", *_COLUMNS),
+            settings={
+                "validation": config.validation.model_dump(mode="json"),
+                "serving_log": log_hash(resolved),
+                "spec": spec,
+            },
         ),
         Node(
             id="Transform",
@@ -83,15 +155,16 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
             code=("components/transform", *_COLUMNS),
             settings={**beam, "transform": config.transform.model_dump(mode="json"), "spec": spec},
         ),
+        *starting,
+        *tuner,
         Node(
             id="Trainer",
             inputs={
-                "examples": ("Transform", "transformed_examples"),
-                "transform_graph": ("Transform", "transform_graph"),
-                "schema": schema,
+                **trained_on,
+                **({"hyperparameters": (TUNER, "best_hyperparameters")} if tuner else {}),
             },
-            code=("components/training", *_COLUMNS),
-            settings={"training": config.training.model_dump(mode="json"), "spec": spec},
+            code=("components/training", _RAW_INPUTS, *_COLUMNS),
+            settings=trainer_settings(resolved),
         ),
         Node(id=BASELINE, inputs={"candidate": model}, is_cacheable=False),
         Node(
@@ -112,7 +185,7 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
                 "model": model,
                 "transform_graph": ("Transform", "transform_graph"),
             },
-            code=("components/serving_check", "serving", *_COLUMNS),
+            code=("components/serving_check", "serving", _RAW_INPUTS, *_COLUMNS),
             settings={"serving_check": config.serving_check.model_dump(mode="json"), "spec": spec},
         ),
         Node(
@@ -126,6 +199,15 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
             settings={"push": config.push.model_dump(mode="json"), "name": config.name},
         ),
     )
+
+
+def trainer_settings(resolved: Resolved) -> dict[str, Any]:
+    """The settings that decide what the Trainer makes of the same data."""
+    return {
+        "training": resolved.config.training.model_dump(mode="json"),
+        "files": hashes_of(resolved.config.training),
+        "spec": resolved.data_spec.model_dump(mode="json"),
+    }
 
 
 def _file_hash(path: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from components.errors import (
     DataRejected,
@@ -41,6 +43,10 @@ class Outcome:
         baseline: the same of the model before; empty when there was none.
         num_rows: split name to rows.
         warnings: what the gate let pass.
+        notes: what the data was compared with.
+        findings: all that was found in the data, as JSON objects.
+        distances: of the data from what it was compared with, as JSON objects.
+        training: the folder where the Trainer left its record; empty when it has not run.
     """
 
     decision: str
@@ -50,6 +56,10 @@ class Outcome:
     baseline: Mapping[str, float] = field(default_factory=dict)
     num_rows: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    findings: tuple[Mapping[str, Any], ...] = ()
+    distances: tuple[Mapping[str, Any], ...] = ()
+    training: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -66,6 +76,7 @@ def read_outcome(plan: Plan) -> Outcome:
     examples = _output(plan, "ExampleGen", "examples")
     gate = _output(plan, "DataGate", "blessing")
     evaluation = _output(plan, "Evaluator", "evaluation")
+    training = _output(plan, "Trainer", "model_run")
     decision, reason, pushed_to = _decision(plan)
     return Outcome(
         decision=decision,
@@ -79,13 +90,18 @@ def read_outcome(plan: Plan) -> Outcome:
             if examples is not None and f"num_rows_{split}" in examples.properties
         },
         warnings=tuple(json.loads(gate.text("warnings") or "[]")) if gate else (),
+        notes=tuple(json.loads(gate.text("notes") or "[]")) if gate else (),
+        findings=_reported(gate, "findings"),
+        distances=_reported(gate, "distances"),
+        training=training.uri if training is not None else "",
     )
 
 
 def failed_outcome(error: WaybillError) -> Outcome:
     """The outcome of a run that an error ended."""
     decision = DATA_REJECTED if isinstance(error, DataRejected) else FAILED
-    return Outcome(decision=decision, reason=str(error))
+    findings = tuple(error.findings) if isinstance(error, DataRejected) else ()
+    return Outcome(decision=decision, reason=str(error), findings=findings)
 
 
 def _decision(plan: Plan) -> tuple[str, str, str]:
@@ -104,6 +120,13 @@ def _decision(plan: Plan) -> tuple[str, str, str]:
 def _output(plan: Plan, node: str, key: str) -> Artifact | None:
     earlier = plan.step(node).earlier
     return earlier.output(key) if earlier is not None else None
+
+
+def _reported(gate: Artifact | None, key: str) -> tuple[Mapping[str, Any], ...]:
+    report = Path(gate.uri) / "report.json" if gate is not None else None
+    if report is None or not report.is_file():
+        return ()
+    return tuple(json.loads(report.read_text(encoding="utf-8")).get(key, ()))
 
 
 def _json(artifact: Artifact | None, name: str) -> dict[str, float]:

@@ -11,14 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from components.errors import ConfigError, nearest
-from pipeline.fingerprint import code_hash
-from pipeline.lineage.models import Execution
-from pipeline.nodes import BASELINE, Node
-
-# What the runner records on executions, and ExampleGen on its artifact, for the plan to compare.
-CODE, SETTINGS, DATA = "waybill_code", "waybill_settings", "input_fingerprint"
-
-History = Callable[[str], Sequence[Execution]]
+from pipeline.fingerprint import CODE, DATA, SETTINGS, code_hash
+from pipeline.lineage.models import Artifact, Execution, History
+from pipeline.nodes import ACCEPTED, Node
+from pipeline.resolvers import ANSWERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,9 +96,10 @@ def make_plan(
             why = "--fresh"
         elif node.id in forced:
             why = f"--from {from_node}"
-        elif node.id == BASELINE:
-            why = "looks for the model to compare with"
-            earlier = _baseline(node, steps, history, exists)
+        elif node.id in ANSWERS:
+            why, answer = ANSWERS[node.id]
+            found = answer(lambda name: steps[name].earlier, history, exists, properties[SETTINGS])
+            earlier = _execution(node, found) if found is not None else None
         else:
             earlier, why = _match(node, properties, steps, history, content_hash, exists)
         is_cached = earlier is not None and node.is_cacheable
@@ -217,36 +214,19 @@ def _missing_output(execution: Execution, exists: Callable[[str], bool]) -> str:
     return ""
 
 
-def _baseline(
-    node: Node, steps: Mapping[str, Step], history: History, exists: Callable[[str], bool]
-) -> Execution | None:
-    """What the resolver will answer: the model blessed last that is not the candidate."""
-    trainer = steps["Trainer"].earlier
-    if trainer is None:
-        return None
-    candidate = trainer.output("model")
-    blessings = [
-        (blessing.id, evaluator.inputs.get("model", ()))
-        for evaluator in history("Evaluator")
-        for blessing in evaluator.outputs.get("blessing", ())
-        if evaluator.state == "COMPLETE" and blessing.properties.get("blessed") == 1
-    ]
-    for _, models in sorted(blessings, key=lambda item: item[0], reverse=True):
-        if not models or candidate is None or models[0].id == candidate.id:
-            continue
-        if exists(models[0].uri):
-            return Execution(
-                id=0,
-                node=node.id,
-                state="COMPLETE",
-                run="",
-                started_ms=0,
-                updated_ms=0,
-                properties={},
-                inputs={},
-                outputs={"model": models},
-            )
-    return None
+def _execution(node: Node, answer: Artifact) -> Execution:
+    """What a resolver's execution will look like."""
+    return Execution(
+        id=0,
+        node=node.id,
+        state="COMPLETE",
+        run="",
+        started_ms=0,
+        updated_ms=0,
+        properties={},
+        inputs={},
+        outputs={"statistics" if node.id == ACCEPTED else "model": (answer,)},
+    )
 
 
 def _downstream(nodes: Sequence[Node], start: str) -> frozenset[str]:

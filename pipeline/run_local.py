@@ -22,7 +22,8 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import webbrowser
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -30,15 +31,17 @@ from typing import NoReturn
 import filelock
 from rich.console import Console
 
+from components import interruption
 from components import progress as node_progress
-from components.errors import Interrupted, NodeFailed, RootBusy, WaybillError
+from components.errors import DataRejected, Interrupted, NodeFailed, RootBusy, WaybillError
 from pipeline import command, recovery
 from pipeline import config as configuration
 from pipeline.layout import Layout
+from pipeline.lineage.models import History
 from pipeline.lineage.store import LineageStore
 from pipeline.logs import capture
 from pipeline.nodes import Node, nodes
-from pipeline.outcome import failed_outcome, read_outcome
+from pipeline.outcome import Outcome, failed_outcome, read_outcome
 from pipeline.plan import Plan, make_plan
 from pipeline.progress import Display
 from pipeline.resolve import Resolved, resolve
@@ -59,7 +62,14 @@ def make_parser() -> argparse.ArgumentParser:
         "--from", dest="from_node", metavar="NODE", help="run NODE and what follows"
     )
     parser.add_argument("--to", dest="to_node", metavar="NODE", help="end after NODE")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and run nothing")
+    ending = parser.add_mutually_exclusive_group()
+    ending.add_argument("--dry-run", action="store_true", help="print the plan and run nothing")
+    ending.add_argument(
+        "--open",
+        dest="opens",
+        action="store_true",
+        help="open the report in the browser at the end, also when the data was refused",
+    )
     volume = parser.add_mutually_exclusive_group()
     volume.add_argument("-v", "--verbose", action="store_true", help="show what the libraries log")
     volume.add_argument("-q", "--quiet", action="store_true", help="print errors only")
@@ -88,17 +98,33 @@ class Run:
         Args:
             as_asked: whether --fresh, --from and --to count.
         """
-        store = LineageStore(self.layout.metadata)
-        name = self.resolved.config.name
         return make_plan(
             self.nodes,
-            lambda node: store.executions(name, node),
+            self._history(),
             content_hash=self.resolved.source.content_hash,
             exists=lambda uri: Path(uri).exists(),
             fresh=self.args.fresh and as_asked,
             from_node=self.args.from_node if as_asked else None,
             to_node=self.args.to_node if as_asked else None,
         )
+
+    def report(self, plan: Plan, outcome: Outcome, seconds: Mapping[str, float]) -> None:
+        """Writes the report's files: the numbers, and the pages made of them.
+
+        Args:
+            plan: what was run.
+            outcome: what came of it.
+            seconds: the time each node took; nodes that did not start are absent.
+        """
+        # Only a run that has something to show needs what draws it.
+        from pipeline.report.pages import write_pages
+
+        write_report(self.layout.report, self.run_id, plan, outcome, seconds)
+        write_pages(self.layout, self.plan(as_asked=False), outcome, self.resolved, self._history())
+
+    def _history(self) -> History:
+        store = LineageStore(self.layout.metadata)
+        return lambda node: store.executions(self.resolved.config.name, node)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -131,18 +157,30 @@ def _main(args: argparse.Namespace) -> int:
         plan = run.plan()
         seconds = _execute(run, plan) if plan.has_work else {}
         outcome = read_outcome(run.plan(as_asked=False))
-        write_report(run.layout.report, run.run_id, plan, outcome, seconds)
+        run.report(plan, outcome, seconds)
     if not plan.has_work:
         console.print("Nothing changed since the last run: nothing to do.")
     print_summary(console, plan, outcome, seconds, time.monotonic() - run.started)
+    report = shown(run.layout.index_page)
+    console.print(f"report    {report}", markup=False, highlight=False, soft_wrap=True)
     if plan.has_work and not args.verbose:
         log = shown(run.layout.log(run.run_id))
         console.print(f"log       {log}", markup=False, highlight=False, soft_wrap=True)
+    if args.opens:
+        _open(run)
     return outcome.exit_code
+
+
+def _open(run: Run) -> None:
+    """Shows the report in the browser, or says where it is."""
+    page = run.layout.index_page
+    if not webbrowser.open(page.as_uri()):
+        print(f"no browser was found; open {shown(page)} yourself", file=sys.stderr)
 
 
 def _execute(run: Run, plan: Plan) -> dict[str, float]:
     """Runs the plan; returns the seconds that each node took."""
+    interruption.clear()
     log = run.layout.log(run.run_id)
     with capture(log, is_verbose=run.args.verbose) as console:
         display = Display(plan, console, is_quiet=run.args.quiet)
@@ -158,9 +196,16 @@ def _execute(run: Run, plan: Plan) -> dict[str, float]:
             _abandon(run, console)
         except WaybillError as error:
             outcome = failed_outcome(error)
-            write_report(run.layout.report, run.run_id, plan, outcome, display.seconds)
+            run.report(plan, outcome, display.seconds)
+            if run.args.opens:
+                _open(run)
             if isinstance(error, NodeFailed) and not run.args.verbose:
                 raise NodeFailed(f"{error}\nThe log is {shown(log)}.") from error
+            if outcome.findings:
+                page, report = shown(run.layout.data_page), shown(run.layout.report)
+                raise DataRejected(
+                    f"{error}\nThe full list is in {page} and in {report}, findings."
+                ) from error
             raise
     return display.seconds
 

@@ -53,8 +53,8 @@ def print_summary(
     if outcome.num_rows:
         rows = ", ".join(f"{count:,} {split}" for split, count in outcome.num_rows.items())
         console.print(f"data      {rows} rows; {len(outcome.warnings)} warning(s)", highlight=False)
-        for warning in outcome.warnings:
-            console.print(Text(f"          {warning}"))
+        for line in (*outcome.warnings, *outcome.notes):
+            console.print(Text(f"          {line}"))
     if outcome.candidate:
         console.print(_metrics(outcome))
     console.print(
@@ -105,7 +105,15 @@ def quoted(path: Path) -> str:
 def write_report(
     path: Path, run_id: str, plan: Plan, outcome: Outcome, seconds: Mapping[str, float]
 ) -> None:
-    """Writes the run in numbers as JSON, atomically."""
+    """Writes the run in numbers as JSON, and beside it the Trainer's page, atomically.
+
+    Args:
+        path: of the JSON file.
+        run_id: names the run.
+        plan: what was run.
+        outcome: what came of it.
+        seconds: the time each node took; nodes that did not start are absent.
+    """
     report: dict[str, Any] = {
         "run": run_id,
         "decision": outcome.decision,
@@ -116,6 +124,8 @@ def write_report(
         "candidate": dict(outcome.candidate),
         "baseline": dict(outcome.baseline),
         "warnings": list(outcome.warnings),
+        "notes": list(outcome.notes),
+        "findings": list(outcome.findings),
         "nodes": [
             {
                 "id": step.node.id,
@@ -127,3 +137,14 @@ def write_report(
         ],
     }
     write_atomically(path, json.dumps(report, indent=2))
+    _copy_training(outcome.training, path.parent)
+
+
+def _copy_training(training: str, folder: Path) -> None:
+    """Replaces what is there of another run, also when this run has nothing to put there."""
+    for name in ("training.html", "learning_curve.png"):
+        source = Path(training) / name
+        if training and source.is_file():
+            write_atomically(folder / name, source.read_bytes())
+        else:
+            (folder / name).unlink(missing_ok=True)

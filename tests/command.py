@@ -40,11 +40,11 @@ class Result:
 
     @property
     def ran(self) -> set[str]:
-        """The nodes that did their work; the resolver always looks and is left out."""
+        """The nodes that did their work; resolvers always look and are left out."""
         return {
             node
             for node, state in self.states.items()
-            if state == "run" and node != "BaselineResolver"
+            if state == "run" and not node.endswith("Resolver")
         }
 
     def executions(self, pipeline: str, node: str) -> list[Execution]:
@@ -57,7 +57,7 @@ class Result:
         return {
             node
             for node, executions in found.items()
-            if executions and executions[0].state == "COMPLETE" and node != "BaselineResolver"
+            if executions and executions[0].state == "COMPLETE" and not node.endswith("Resolver")
         }
 
 

@@ -84,3 +84,18 @@ def uses_xla(
     if not is_table or settings.model.dropout or settings.model.function is not None:
         return False
     return total * (_STEP_S + settings.batch_size * _ROW_S) > _WORTH_S
+
+
+def describe(
+    settings: TrainingSettings, placement: Placement, windows: Windows, split: Split, *, jit: bool
+) -> str:
+    """Where and how the steps run, in words."""
+    if isinstance(windows, CachedWindows):
+        size = windows.window_rows * split.row_bytes / 2**20
+        data = f"{windows.window_rows:,} rows in memory ({size:.0f} MB)"
+    else:
+        data = f"rows streamed in windows of {windows.window_rows:,}"
+    parts = [placement.description, data, "XLA" if jit else "no XLA"]
+    if settings.execution.precision != "float32":
+        parts.append(settings.execution.precision)
+    return "; ".join(parts)

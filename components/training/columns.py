@@ -47,7 +47,8 @@ def prepare(columns: Columns, spec: DataSpec) -> Columns:
         LABEL: label_type,
         WEIGHT: tf.float32,
     }
-    prepared = {name: tf.cast(columns[name], kind) for name, kind in types.items() if name in columns}
+    present = {name: kind for name, kind in types.items() if name in columns}
+    prepared = {name: tf.cast(columns[name], kind) for name, kind in present.items()}
     if IMAGE in columns:
         [image] = spec.of_kind("image")
         pixels = tf.io.decode_raw(

@@ -26,11 +26,15 @@ def load_function(name: str, key: str) -> Callable[..., Any]:
     module_name, _, attribute = name.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
-        kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+    except ImportError as error:
         raise ConfigError(
-            f"{key}: {module_name} cannot be imported: {kind}{error}. It must be on PYTHONPATH, or "
-            "in the working directory."
+            f"{key}: {module_name} cannot be imported: {error}. It must be on PYTHONPATH, or in "
+            "the working directory."
+        ) from error
+    except Exception as error:  # Whatever a module of one's own does while it is imported.
+        raise ConfigError(
+            f"{key}: {module_name} fails while it is imported. {type(error).__name__}: {error}. "
+            "Correct the module."
         ) from error
     function = getattr(module, attribute, None)
     if not callable(function):

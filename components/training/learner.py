@@ -79,7 +79,7 @@ class Learner:
 
     @functools.cached_property
     def _compiled_rate(self) -> Callable[[], tf.Tensor]:
-        """The schedule in one call: operation by operation it takes a tenth of a short call's time."""
+        """The schedule in one call: one by one its operations take a tenth of a short call."""
         return tf.function(lambda: self.optimizer.learning_rate, autograph=False)
 
     def scores(self, columns: Columns) -> tf.Tensor:

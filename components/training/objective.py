@@ -13,9 +13,8 @@ from components.training.columns import Columns
 from components.training.functions import load_function
 from components.training.heads import Head
 from components.training.losses import RowLoss
+from components.training.models.function import MAIN
 from components.training.settings import ExtraLoss, LossSettings
-
-MAIN = "main"
 
 
 class Terms(NamedTuple):

@@ -88,9 +88,7 @@ def _write(job: Job, trained: Trained, watch: Watch, outputs: Outputs) -> None:
     is_last = watch.latest is not None and settings.stopping.keep == "last"
     evaluated = watch.latest if is_last else trained.evaluate()
     assert evaluated is not None
-    pictures = (
-        draw(trained.history, job.data_spec.label, evaluated) if settings.watch.plots else {}
-    )
+    pictures = draw(trained.history, job.data_spec.label, evaluated) if settings.watch.plots else {}
     watch.pictures(pictures, trained.history.last_step)
     write_record(
         outputs.record,

@@ -66,9 +66,7 @@ class LossSettings(Settings):
     the same. `l2` weighs half the squared sum of all matrices.
     """
 
-    name: str = pydantic.Field(
-        default="auto", pattern=r"^(auto|focal|huber|absolute|[\w.]+:\w+)$"
-    )
+    name: str = pydantic.Field(default="auto", pattern=r"^(auto|focal|huber|absolute|[\w.]+:\w+)$")
     class_weights: Literal["none", "balanced"] | dict[str, float] = "none"
     label_smoothing: Share = 0.0
     l2: float = pydantic.Field(default=0.0, ge=0)
@@ -175,7 +173,7 @@ class MlflowSettings(Settings):
 
 
 class CometSettings(Settings):
-    """Comet: `offline_folder` keeps everything on this machine; the key comes from COMET_API_KEY."""
+    """Comet: with `offline_folder` on this machine alone, else with the key in COMET_API_KEY."""
 
     project: str = "waybill"
     offline_folder: str | None = None

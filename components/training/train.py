@@ -8,20 +8,17 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import interruption, progress
 from components.errors import ConfigError
-from components.features import LABEL
 from components.training import actions, budget
 from components.training.agreement import Agreement
-from components.training.batches import Batches, Position
+from components.training.batches import Batches
 from components.training.checkpoints import Checkpoint, Checkpoints
-from components.training.data import CachedWindows, FeatureSpec, Split, Windows, open_windows
+from components.training.data import FeatureSpec, Split, Windows, open_windows
 from components.training.evaluation import Evaluated, compile_evaluation
-from components.training.export.tflite import check_convertible, input_specs
 from components.training.feed import feed
 from components.training.guard import Diverged, require_finite
 from components.training.history import History
@@ -30,11 +27,11 @@ from components.training.learner import Learner, make_learner
 from components.training.loop import Action, AtMostEvery, AtSteps, EverySteps, run_loop
 from components.training.models.shape import input_shape
 from components.training.phases import Phases
+from components.training.starting import begin, roll_back
 from components.training.step import RunSteps
 from components.training.stopping import Decisions
 from components.training.stopwatch import Stopwatch
 from components.training.strategy import Placement, place
-from components.training.warm_start import load_warm_start
 from components.training.watching.watch import Watch
 
 _REPORT_EVERY_S = 0.3
@@ -150,34 +147,13 @@ class _Training:
             learner.restore(start.values)
             return self._finish(learner, start.history, start.decisions)
         if start is None:
-            start = self._begin(learner, windows)
+            start = begin(self._job, learner, windows, self._checkpoints)
         while True:
             try:
                 return self._train(learner, split, windows, start, total)
             except Diverged as error:
-                start = self._roll_back(learner, error)
-
-    def _begin(self, learner: Learner, windows: Windows) -> Checkpoint:
-        """What training starts from when there is no checkpoint."""
-        kinds = self._settings.export.tflite
-        if kinds:  # A network that cannot be converted should not be trained first.
-            rows = next(iter(windows.epoch(0)))
-            check_convertible(learner, input_specs(rows), kinds)
-        learner.head.fit(np.asarray(rows[LABEL]) for rows in windows.epoch(0))
-        if self._job.base_model:
-            found = load_warm_start(
-                learner.model,
-                self._job.base_model,
-                spec=self._job.data_spec,
-                transform_graph=self._job.transform_graph,
-            )
-            skipped = "".join(f"; {name} anew: {why}" for name, why in found.skipped[:3])
-            note = f"{len(found.loaded)} weights from the earlier model{skipped}"
-            progress.report("Trainer", note=note)
-        start = Checkpoint(0, Position(), History(), Decisions(), learner.values())
-        if self._settings.guard.policy == "rollback":
-            self._checkpoints.save(start)
-        return start
+                guard = self._settings.guard
+                start = roll_back(learner, self._checkpoints, guard, error)
 
     def _learner(self, total: int) -> Learner:
         return make_learner(
@@ -197,7 +173,7 @@ class _Training:
         self._placement.verify(learner.variables)
         call_steps = budget.steps_per_call(settings, split.row_bytes)
         jit = budget.uses_xla(settings, total, self._placement, is_table=not self._shape.image)
-        self._runs_on = self._describe(windows, split, jit=jit)
+        self._runs_on = budget.describe(settings, self._placement, windows, split, jit=jit)
         progress.report("Trainer", note=self._runs_on)
         make_steps = functools.partial(
             RunSteps,
@@ -288,31 +264,6 @@ class _Training:
             cache_bytes=settings.input.cache_bytes,
         )
 
-    def _roll_back(self, learner: Learner, error: Diverged) -> Checkpoint:
-        """The newest checkpoint, with a lower learning rate.
-
-        Raises:
-            Diverged: going back is not wanted, or has been done often enough.
-        """
-        guard = self._settings.guard
-        back = self._checkpoints.latest()
-        if guard.policy != "rollback" or back is None:
-            raise error
-        if back.decisions.rollbacks >= guard.max_rollbacks:
-            raise Diverged(
-                f"{error} It was tried {guard.max_rollbacks} times with a lower rate."
-            ) from error
-        back.decisions.rollbacks += 1
-        learner.restore(back.values)
-        learner.rate_scale.assign(learner.rate_scale * guard.factor)
-        # Kept at once, so that a killed training does not try the higher rate again.
-        back = dataclasses.replace(back, values=learner.values())
-        self._checkpoints.save(back)
-        note = f"not finite: back to step {back.step}, learning rate x {guard.factor:g}"
-        progress.report("Trainer", note=note)
-        _log.warning("Trainer: %s (%s)", note, error)
-        return back
-
     def _finish(self, learner: Learner, history: History, decisions: Decisions) -> Trained:
         """Gives the model the weights that were asked for."""
         best = None
@@ -330,19 +281,6 @@ class _Training:
         return Trained(
             learner, history, decisions, self._evaluation(learner), self._columns, self._runs_on
         )
-
-    def _describe(self, windows: Windows, split: Split, *, jit: bool) -> str:
-        """Where and how it runs, in words."""
-        if isinstance(windows, CachedWindows):
-            size = windows.window_rows * split.row_bytes / 2**20
-            data = f"{windows.window_rows:,} rows in memory ({size:.0f} MB)"
-        else:
-            data = f"rows streamed in windows of {windows.window_rows:,}"
-        precision = self._settings.execution.precision
-        parts = [self._placement.description, data, "XLA" if jit else "no XLA"]
-        if precision != "float32":
-            parts.append(precision)
-        return "; ".join(parts)
 
 
 def _is_alone(placement: Placement) -> bool:

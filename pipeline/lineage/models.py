@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Value = int | float | str | bool
@@ -49,3 +49,7 @@ class Execution:
         """The first output under `key`."""
         artifacts = self.outputs.get(key, ())
         return artifacts[0] if artifacts else None
+
+
+# Gives a node's executions, newest first.
+History = Callable[[str], Sequence[Execution]]

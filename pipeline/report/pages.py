@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 
 from pipeline.layout import Layout, write_atomically
+from pipeline.lineage.models import History
 from pipeline.outcome import DATA_REJECTED, Outcome, read_outcome
-from pipeline.plan import History, Plan, last_accepted
+from pipeline.plan import Plan
 from pipeline.resolve import Resolved
+from pipeline.resolvers import last_accepted
 
 _HEAD_BYTES = 1_000
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -22,11 +22,14 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
-from components.errors import NodeFailed, WaybillError
+from components import interruption
+from components.errors import Interrupted, NodeFailed, WaybillError
 from pipeline.plan import Plan, Step
 from pipeline.runners import beam_startup
 
 _WORKERS = 2
+# What a node may take to save when it is interrupted, and then to end.
+_SAVE_S, _END_S = 20.0, 5.0
 
 OnNode = Callable[[str, str, float], None]
 
@@ -60,10 +63,11 @@ def run(ir: pipeline_pb2.Pipeline, plan: Plan, on_node: OnNode) -> None:
         ir: the compiled pipeline.
         plan: which nodes; the ones left out are not launched.
         on_node: called with (node, state, seconds) when a node is `running`, `done`, `cached`
-            or `failed`; from any thread.
+            `failed`, or `stopped` by an interrupt; from any thread.
 
     Raises:
         WaybillError: a node refused or failed; nodes that need it were not started.
+        KeyboardInterrupt: the run was interrupted; a node that can has saved what it has.
     """
     beam_startup.install()
     # TFX's Beam executors read the process's flags as theirs; ours have other meanings.
@@ -95,11 +99,23 @@ def run(ir: pipeline_pb2.Pipeline, plan: Plan, on_node: OnNode) -> None:
                     done.add(name)
                 else:
                     error = error or task.exception()
+    except KeyboardInterrupt:
+        _let_save(running)
+        raise
     finally:
         # An interrupted run must not wait for a node's end: the caller clears up and exits.
         pool.shutdown(wait=False)
     if error is not None:
         raise error
+
+
+def _let_save(running: Collection[Future[None]]) -> None:
+    """Gives a node that saves on request the time to do so, unless it is interrupted again.
+
+    The launcher, too, has then written down how the node ended.
+    """
+    if interruption.is_saving() and interruption.request(timeout_s=_SAVE_S):
+        wait(running, timeout=_END_S, return_when=FIRST_COMPLETED)
 
 
 def _launch(
@@ -133,7 +149,8 @@ def _launch(
             if not execution_lib.is_execution_successful(execution):
                 raise NodeFailed(f"{name}: its inputs could not be resolved.")
     except BaseException as error:
-        on_node(name, "failed", time.monotonic() - started)
+        state = "stopped" if isinstance(error, Interrupted) else "failed"
+        on_node(name, state, time.monotonic() - started)
         if isinstance(error, WaybillError):
             raise
         raise NodeFailed(f"{name} failed: {_summary(error)}") from error

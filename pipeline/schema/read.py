@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,7 +12,8 @@ import pyarrow as pa
 from components.errors import DataRejected
 from components.features import DataSpec
 from components.ingestion import cells as texts
-from components.ingestion import csv_stream, image_folder, images, tfrecord
+from components.ingestion import image_folder, images, tfrecord
+from components.ingestion.dialect import Dialect, lines, open_utf8
 from components.ingestion.sources import Source
 from components.ingestion.text_stats import split_numbers
 from components.validation.cells import Cells, from_column
@@ -49,7 +49,7 @@ class Places:
         if self._source.format != "csv":
             return f"record {number + 1:,} of {file.name}"
         if file not in self._lines:
-            self._lines[file] = np.fromiter(_lines(file, self._source.delimiter), np.int64)
+            self._lines[file] = np.fromiter(_lines(file, self._source.dialect), np.int64)
         return f"line {self._lines[file][number]:,} of {file.name}"
 
 
@@ -67,7 +67,8 @@ def look_at(
         DataRejected: the files cannot be read, or hold no rows.
     """
     looker, places = Looker(contracts, spec), Places(source)
-    batches = {"csv": _csv_batches, "tfrecord": _record_batches}.get(source.format, _image_batches)
+    others = {"tfrecord": _record_batches, "images": _image_batches}
+    batches = others.get(source.format, _table_batches)
     for batch, num_rows in batches(source, contracts, places, looker):
         looker.add(batch, num_rows)
     if not looker.num_rows:
@@ -79,25 +80,25 @@ def look_at(
 _Batch = tuple[dict[str, Cells], int]
 
 
-def _csv_batches(
+def _table_batches(
     source: Source, contracts: Mapping[str, Contract], places: Places, looker: Looker
 ) -> Iterator[_Batch]:
-    headers = [csv_stream.read_header(file, source.delimiter) for file in source.files]
-    names = headers[0].names
-    for file, header in zip(source.files, headers, strict=True):
-        csv_stream.check_same_header(source.files[0], names, file, header)
-        places.begin(file, looker.num_rows)
-        section = csv_stream.Section(file, header.num_bytes)
-        for batch in csv_stream.read_batches(section, names, source.delimiter):
-            columns = {
-                name: _typed(column, contracts.get(name))
-                for name, column in zip(names, batch.columns, strict=True)
-            }
-            yield columns, len(batch)
+    current = None
+    for file, batch in source.table.batches():
+        if file != current:
+            places.begin(file, looker.num_rows)
+            current = file
+        columns = {
+            name: _typed(column, contracts.get(name))
+            for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        }
+        yield columns, len(batch)
 
 
-def _typed(column: pa.StringArray, contract: Contract | None) -> Cells:
+def _typed(column: pa.Array, contract: Contract | None) -> Cells:
     """Numbers where the column should hold some and does, else its text."""
+    if pa.types.is_large_list(column.type):
+        return from_column(column)
     kind = contract.kind if contract is not None else texts.type_of_all(column)
     try:
         if kind == "int":
@@ -176,12 +177,11 @@ def _image_batches(
     yield columns, len(source.files)
 
 
-def _lines(file: Path, delimiter: str) -> Iterator[int]:
+def _lines(file: Path, dialect: Dialect) -> Iterator[int]:
     """The line where each row below the header starts."""
-    with csv_stream.open_bytes(file) as handle:
-        decoded = (line.decode("utf-8", "replace") for line in handle)
-        reader = csv.reader(decoded, delimiter=delimiter)
-        is_header, start = True, 1
+    with open_utf8(file, dialect) as handle:
+        reader = dialect.rows(line.decode("utf-8", "replace") for line in lines(handle))
+        is_header, start = not dialect.columns, 1
         for row in reader:
             if row and not is_header:
                 yield start

@@ -39,7 +39,7 @@ def test_an_edit_reruns_only_what_it_can_affect(
     assert ran_everywhere(run()) == ALL
     first = run().report["pushed_to"]
 
-    assert ran_everywhere(run("--set", "training.learning_rate=0.005")) == AFTER_TRAINER
+    assert ran_everywhere(run("--set", "training.optimizer.learning_rate=0.005")) == AFTER_TRAINER
 
     # Back to the first settings: its model is known, but it is judged against the one in between.
     back = run()

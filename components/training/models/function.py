@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -32,7 +32,7 @@ def call_function(
     Raises:
         ConfigError: there is no such function, it fails, or what it returns does not fit.
     """
-    function = _find(path)
+    function = load_function(path, _KEY)
     try:
         inspect.signature(function).bind(shape, units=units, seed=seed, **options)
     except TypeError as error:
@@ -54,18 +54,6 @@ def call_function(
     model = _functional(path, model, shape)
     _check_outputs(path, model, shape, units)
     return model
-
-
-def _find(path: str) -> Callable[..., Any]:
-    try:
-        return load_function(path, _KEY)
-    except ConfigError:
-        raise
-    except Exception as error:  # Whatever a module of one's own does while it is imported.
-        module, _, _ = path.partition(":")
-        raise ConfigError(
-            f"{_KEY}: {module} fails while it is imported. {_told(error)} Correct the module."
-        ) from error
 
 
 def _functional(path: str, model: keras.Model, shape: InputShape) -> keras.Model:

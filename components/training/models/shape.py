@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -20,6 +20,8 @@ from components.features import (
     TIMESTAMP,
     TOKENS,
     DataSpec,
+    Feature,
+    Slot,
 )
 from components.training.vocabulary_rows import Vocabularies, vocabularies
 
@@ -128,7 +130,7 @@ def _local_ids(meaning: Vocabularies) -> np.ndarray:
 
 
 def _names(spec: DataSpec) -> dict[str, tuple[str, ...]]:
-    named = {
+    named: dict[str, Sequence[Feature | Slot]] = {
         NUMERIC: spec.of_kind(NUMERIC) + spec.of_kind(TIMESTAMP),
         CATEGORICAL: spec.slots,
         IMAGE: spec.of_kind("image"),

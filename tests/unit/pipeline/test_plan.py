@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from components.errors import ConfigError
-from pipeline.fingerprint import code_hash
+from pipeline.fingerprint import CODE, DATA, SETTINGS, code_hash
 from pipeline.lineage.models import Artifact, Execution
 from pipeline.nodes import Node
-from pipeline.plan import CODE, DATA, SETTINGS, Plan, make_plan
+from pipeline.plan import Plan, make_plan
 
 NODES = (
     Node(id="ExampleGen", settings={"data": {"delimiter": ","}}),

@@ -321,6 +321,14 @@ def test_an_input_that_tells_the_label_is_named(
     assert says in found["observed"]
 
 
+def test_a_boolean_that_tells_the_label_is_named(gate: Gate) -> None:
+    paid = SPEC.features[3].model_copy(update={"kind": "boolean"})
+    spec = SPEC.model_copy(update={"features": (*SPEC.features[:3], paid)})
+    rows = [{**row, "note": {"no": "t", "yes": "f"}[row["y"]]} for row in table(200, 1)]
+    [found] = gate(rows, spec=spec).of("leakage")
+    assert found["feature"] == "note"
+
+
 def test_a_scaled_label_of_a_regression_is_named(gate: Gate) -> None:
     spec = SPEC.model_copy(
         update={
