@@ -13,6 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# More than the taxi table before it is repeated.
+_BLOCK_BYTES = 16 * 2**20
+
 
 def stock(table: Path) -> Any:
     """The stock component on the folder of the table."""
@@ -77,7 +80,9 @@ def to_parquet(table: Path, target: Path) -> dict[str, float]:
     import pyarrow.parquet
 
     options = pyarrow.csv.ConvertOptions(strings_can_be_null=True)
-    reader = pyarrow.csv.open_csv(table, convert_options=options)
+    # Types are told from the first block, so that has to be the whole of the repeated table.
+    reading = pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES)
+    reader = pyarrow.csv.open_csv(table, reading, convert_options=options)
     with reader, pyarrow.parquet.ParquetWriter(target, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
