@@ -71,6 +71,13 @@ class Interrupted(WaybillError):
     exit_code = 130
 
 
+def public_name(error: WaybillError) -> str:
+    """The name of the nearest class of this tree: one that a stage derived is unknown elsewhere."""
+    return next(
+        kind.__name__ for kind in type(error).__mro__ if kind.__module__ == WaybillError.__module__
+    )
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns ` Did you mean 'x'?` for the closest known name, or an empty string."""
     match = difflib.get_close_matches(name, list(known), n=1)

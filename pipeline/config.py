@@ -11,11 +11,11 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import pydantic
-import yaml
 
+from components.assignments import assign, known_keys, read_yaml
 from components.errors import ConfigError, nearest
 from components.evaluation.settings import EvaluationSettings
 from components.features import Problem
@@ -137,12 +137,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read, or is not a mapping.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold keys and values, not a {type(values).__name__}.")
     for key in _PATHS:
@@ -171,17 +166,7 @@ def override(values: Mapping[str, Any], assignments: Sequence[str]) -> dict[str,
         dotted, separator, text = assignment.partition("=")
         if not separator or not dotted:
             raise ConfigError(f"--set {assignment}: write it as section.key=value.")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {assignment}: {text!r} is not YAML.") from error
-        *sections, key = dotted.split(".")
-        target = result
-        for section in sections:
-            inner = target.get(section)
-            target[section] = dict(inner) if isinstance(inner, dict) else {}
-            target = target[section]
-        target[key] = value
+        assign(result, dotted.split("."), text, assignment)
     return result
 
 
@@ -227,16 +212,7 @@ def _keys(location: Sequence[str]) -> list[str]:
     """The keys known at a place of the configuration."""
     if location[:1] == ["features"] and len(location) == 2:
         return list(FeatureOverride.model_fields)
-    model: Any = PipelineConfig
-    for part in location:
-        field = model.model_fields.get(part)
-        found = field.annotation if field is not None else None
-        # A section that may be absent is a union with None.
-        kinds = [kind for kind in (found, *get_args(found)) if isinstance(kind, type)]
-        model = next((kind for kind in kinds if issubclass(kind, pydantic.BaseModel)), None)
-        if model is None:
-            return []
-    return list(model.model_fields)
+    return known_keys(PipelineConfig, location)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

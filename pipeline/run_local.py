@@ -108,11 +108,14 @@ class Run:
             to_node=self.args.to_node if as_asked else None,
         )
 
-    def report(self, plan: Plan, outcome: Outcome, seconds: Mapping[str, float]) -> None:
+    def report(
+        self, plan: Plan, after: Plan, outcome: Outcome, seconds: Mapping[str, float]
+    ) -> None:
         """Writes the report's files: the numbers, and the pages made of them.
 
         Args:
             plan: what was run.
+            after: made after the run, so that every finished node is cached in it.
             outcome: what came of it.
             seconds: the time each node took; nodes that did not start are absent.
         """
@@ -120,7 +123,7 @@ class Run:
         from pipeline.report.pages import write_pages
 
         write_report(self.layout.report, self.run_id, plan, outcome, seconds)
-        write_pages(self.layout, self.plan(as_asked=False), outcome, self.resolved, self._history())
+        write_pages(self.layout, after, outcome, self.resolved, self._history())
 
     def _history(self) -> History:
         store = LineageStore(self.layout.metadata)
@@ -156,8 +159,9 @@ def _main(args: argparse.Namespace) -> int:
             console.print(f"An earlier run was killed in {', '.join(killed)}: continuing.")
         plan = run.plan()
         seconds = _execute(run, plan) if plan.has_work else {}
-        outcome = read_outcome(run.plan(as_asked=False))
-        run.report(plan, outcome, seconds)
+        after = run.plan(as_asked=False)
+        outcome = read_outcome(after)
+        run.report(plan, after, outcome, seconds)
     if not plan.has_work:
         console.print("Nothing changed since the last run: nothing to do.")
     print_summary(console, plan, outcome, seconds, time.monotonic() - run.started)
@@ -196,7 +200,7 @@ def _execute(run: Run, plan: Plan) -> dict[str, float]:
             _abandon(run, console)
         except WaybillError as error:
             outcome = failed_outcome(error)
-            run.report(plan, outcome, display.seconds)
+            run.report(plan, run.plan(as_asked=False), outcome, display.seconds)
             if run.args.opens:
                 _open(run)
             if isinstance(error, NodeFailed) and not run.args.verbose:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfx.components.evaluator import constants
 from tfx.dsl.components.common.resolver import ResolverStrategy
-from tfx.dsl.io import fileio
 from tfx.types import Artifact
+
+from components.blessings import blessed_model_id, newest_first
 
 CANDIDATE, MODEL, BLESSING = "candidate", "model", "model_blessing"
 
@@ -32,15 +32,8 @@ class LatestOtherBlessedModel(ResolverStrategy):
             The same keys; `model` and `model_blessing` are empty when there is no such model.
         """
         candidates = {artifact.id for artifact in input_dict[CANDIDATE]}
-        models = {artifact.id: artifact for artifact in input_dict[MODEL]}
-        for blessing in sorted(input_dict[BLESSING], key=lambda item: item.id, reverse=True):
-            model_id = blessing.get_int_custom_property(
-                constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
-            )
-            blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
-            model = models.get(model_id)
-            if not blessed or model is None or model_id in candidates:
-                continue
-            if fileio.exists(model.uri):
+        blessed = newest_first(input_dict[MODEL], input_dict[BLESSING], blessed_model_id)
+        for model, blessing in blessed:
+            if model.id not in candidates:
                 return {**input_dict, MODEL: [model], BLESSING: [blessing]}
         return {**input_dict, MODEL: [], BLESSING: []}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -16,6 +16,9 @@ from components.training.settings import TrainingSettings
 
 # Of `execution`: how often it is tried.
 _ATTEMPTS = "restarts"
+if TYPE_CHECKING:
+    from tfx.components.trainer.fn_args_utils import FnArgs
+
 # What only decides what is written down, or how often.
 _NO_PART = ("watch", "export", "checkpoint_every_steps", "checkpoint_every_s")
 
@@ -63,6 +66,26 @@ class Job:
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
         }
+
+    @classmethod
+    def of(cls, fn_args: FnArgs, settings: TrainingSettings | None = None) -> Job:
+        """What TFX asks for.
+
+        Args:
+            fn_args: its arguments; `custom_config` holds `settings` and `data_spec` as JSON, and
+                `code`.
+            settings: instead of those.
+        """
+        config = fn_args.custom_config
+        return cls(
+            settings=settings or TrainingSettings.model_validate_json(config["settings"]),
+            data_spec=DataSpec.model_validate_json(config["data_spec"]),
+            train_files=tuple(fn_args.train_files),
+            eval_files=tuple(fn_args.eval_files),
+            transform_graph=fn_args.transform_graph_path,
+            code=config["code"],
+            base_model=fn_args.base_model or "",
+        )
 
     def to_json(self) -> str:
         """The job as text, for another process."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from components.errors import ConfigError
 from components.features import LABEL, WEIGHT
-from components.training.columns import Columns
+from components.training.columns import Columns, inputs_of
 from components.training.functions import load_function
 from components.training.heads import Head
 from components.training.losses import RowLoss
@@ -62,8 +62,7 @@ class Objective:
         Raises:
             ConfigError: the target of an extra loss is no column.
         """
-        features = {n: c for n, c in columns.items() if n not in (LABEL, WEIGHT)}
-        outputs = self._model(features, training=True)
+        outputs = self._model(inputs_of(columns), training=True)
         named = outputs if isinstance(outputs, dict) else {MAIN: outputs}
         labels = columns[LABEL]
         losses = self._head.losses(named[MAIN], labels)

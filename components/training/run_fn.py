@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.features import DataSpec
 from components.training.job import Job
 from components.training.run import Outputs
 from components.training.settings import TrainingSettings
@@ -26,19 +25,9 @@ def run_fn(fn_args: FnArgs) -> None:
             `hyperparameters`, the Tuner's best values if there is one, replace settings; they are
             also left in `model_run_dir`.
     """
-    config = fn_args.custom_config
     model_run = Path(fn_args.model_run_dir)
-    job = Job(
-        settings=tuned.merged(
-            TrainingSettings.model_validate_json(config["settings"]), fn_args.hyperparameters
-        ),
-        data_spec=DataSpec.model_validate_json(config["data_spec"]),
-        train_files=tuple(fn_args.train_files),
-        eval_files=tuple(fn_args.eval_files),
-        transform_graph=fn_args.transform_graph_path,
-        code=config["code"],
-        base_model=fn_args.base_model or "",
-    )
+    settings = TrainingSettings.model_validate_json(fn_args.custom_config["settings"])
+    job = Job.of(fn_args, tuned.merged(settings, fn_args.hyperparameters))
     train_job(
         job,
         Outputs(

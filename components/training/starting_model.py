@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components.evaluator import constants
 from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
-from tfx.dsl.io import fileio
 from tfx.types import Artifact, standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
+
+from components.blessings import blessed_model_id, newest_first
 
 EXAMPLES, MODEL, BLESSING = "examples", "model", "model_blessing"
 
@@ -40,14 +40,8 @@ class LatestDifferentBlessedModel(ResolverStrategy):
             The same keys; `model` and `model_blessing` are empty when there is no such model.
         """
         examples = {artifact.id for artifact in input_dict[EXAMPLES]}
-        models = {artifact.id: artifact for artifact in input_dict[MODEL]}
-        for blessing in sorted(input_dict[BLESSING], key=lambda item: item.id, reverse=True):
-            model = models.get(
-                blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY)
-            )
-            blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
-            if not blessed or model is None or not fileio.exists(model.uri):
-                continue
+        blessed = newest_first(input_dict[MODEL], input_dict[BLESSING], blessed_model_id)
+        for model, blessing in blessed:
             if not self._is_same(store, model.id, examples):
                 return {**input_dict, MODEL: [model], BLESSING: [blessing]}
         return {**input_dict, MODEL: [], BLESSING: []}

@@ -154,8 +154,9 @@ class RunSteps:
             context = tf.distribute.get_replica_context()
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         norm = self._norm(gradients)
-        # Keras adds up over the replicas once more.
-        learner.optimizer.apply([g / num_replicas for g in gradients], self._variables)
+        if num_replicas > 1:  # Keras adds up over the replicas once more.
+            gradients = [gradient / num_replicas for gradient in gradients]
+        learner.optimizer.apply(gradients, self._variables)
         self._average()
         if num_replicas > 1:
             self._share_statistics()

@@ -115,7 +115,7 @@ class _Training:
         self._checkpoints = checkpoints
         self._placement = placement
         self._agreement = Agreement(placement)
-        if self._settings.guard.policy == "rollback" and not _is_alone(placement):
+        if self._settings.guard.policy == "rollback" and placement.num_workers > 1:
             raise ConfigError("training.guard.policy: rollback needs a training in one process.")
         if self._settings.input.balance and job.data_spec.label.problem == "regression":
             raise ConfigError("training.input.balance: a regression has no classes.")
@@ -281,8 +281,3 @@ class _Training:
         return Trained(
             learner, history, decisions, self._evaluation(learner), self._columns, self._runs_on
         )
-
-
-def _is_alone(placement: Placement) -> bool:
-    """Whether no other process takes part."""
-    return not isinstance(placement.strategy, tf.distribute.MultiWorkerMirroredStrategy)

@@ -23,12 +23,13 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components import interruption, progress
-from components.errors import ConfigError, DataRejected, NodeFailed, WaybillError
+from components.errors import ConfigError, DataRejected, NodeFailed, WaybillError, public_name
+from components.training.child import Say, open_answers
 
 if TYPE_CHECKING:
     from components.training.job import Job
@@ -95,11 +96,7 @@ def _train(task: Path) -> None:
 
 
 def _told(error: WaybillError) -> Message:
-    # A class of our own that a stage has derived means nothing to another process.
-    name = next(
-        kind.__name__ for kind in type(error).__mro__ if kind.__module__ == WaybillError.__module__
-    )
-    return {"error": name, "message": str(error), "code": error.exit_code}
+    return {"error": public_name(error), "message": str(error), "code": error.exit_code}
 
 
 def _is_loss(error: Exception) -> bool:
@@ -116,18 +113,10 @@ def _is_loss(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def _led() -> Iterator[Callable[[Message], None]]:
+def _led() -> Iterator[Say]:
     """Listens and reports to the process in charge; ends this one without TensorFlow's help."""
-    # What libraries print must not get between the messages.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    # A Ctrl-C reaches the whole group; whoever is in charge decides what becomes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    say = open_answers()
     threading.Thread(target=_listen, daemon=True).start()
-
-    def say(message: Message) -> None:
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
 
     def report(node: str, values: dict[str, progress.Value]) -> None:
         say({"report": values, "node": node})
@@ -147,12 +136,12 @@ def _listen() -> None:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[Callable[[Message], None]]:
+def _alone() -> Iterator[Say]:
     """Logs, and stops on a signal, as a command does."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: interruption.request(timeout_s=0))
 
-    def say(message: Message) -> None:
+    def say(message: Mapping[str, Any]) -> None:
         text = next((message[key] for key in ("message", "lost", "failed") if key in message), "")
         if text:
             print(text, file=sys.stderr)

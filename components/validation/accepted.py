@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tfx.dsl.components.common.resolver import ResolverStrategy
-from tfx.dsl.io import fileio
 from tfx.types import Artifact
+
+from components.blessings import newest_first
 
 CURRENT, STATISTICS, BLESSING = "current", "statistics", "blessing"
 
@@ -33,12 +34,12 @@ class LastAcceptedStatistics(ResolverStrategy):
             The same keys; `statistics` and `blessing` are empty where nothing was accepted before.
         """
         current = {artifact.id for artifact in input_dict[CURRENT]}
-        known = {artifact.id: artifact for artifact in input_dict[STATISTICS]}
-        for blessing in sorted(input_dict[BLESSING], key=lambda item: item.id, reverse=True):
-            accepted = blessing.get_int_custom_property(STATISTICS_ID)
-            statistics = known.get(accepted)
-            if statistics is None or accepted in current:
-                continue
-            if fileio.exists(statistics.uri):
+        accepted = newest_first(
+            input_dict[STATISTICS],
+            input_dict[BLESSING],
+            lambda blessing: blessing.get_int_custom_property(STATISTICS_ID),
+        )
+        for statistics, blessing in accepted:
+            if statistics.id not in current:
                 return {**input_dict, STATISTICS: [statistics], BLESSING: [blessing]}
         return {**input_dict, STATISTICS: [], BLESSING: []}

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
-import yaml
 
+from components.assignments import assign, known_keys, read_yaml
 from components.errors import ConfigError, nearest
 from components.training.settings import TrainingSettings
 
@@ -45,12 +45,7 @@ def read_settings(config: str | Path | None, assignments: Sequence[str] = ()) ->
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path)
     section = content.get(_SECTION) if isinstance(content, dict) else None
     if section is None and isinstance(content, dict):
         return {}
@@ -64,16 +59,7 @@ def _assign(values: dict[str, Any], assignment: str) -> None:
     section, *sections = dotted.split(".")
     if not separator or section != _SECTION or not all(sections) or not sections:
         raise ConfigError(f"--set {assignment}: write it as {_SECTION}.key=value.")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {assignment}: {text!r} is not YAML.") from error
-    *sections, key = sections
-    for name in sections:
-        inner = values.get(name)
-        values[name] = dict(inner) if isinstance(inner, dict) else {}
-        values = values[name]
-    values[key] = value
+    assign(values, sections, text, assignment)
 
 
 def _validated(values: Mapping[str, Any], origin: str) -> TrainingSettings:
@@ -88,16 +74,5 @@ def _explain(problem: Any) -> str:
     *sections, key = [str(part) for part in problem["loc"]] or [""]
     where = ".".join(part for part in (_SECTION, *sections, key) if part)
     if problem["type"] == "extra_forbidden":
-        return f"{where} is not a key.{nearest(key, _keys(sections))}"
+        return f"{where} is not a key.{nearest(key, known_keys(TrainingSettings, sections))}"
     return f"{where}: {problem['msg'].removeprefix('Value error, ')} (it is {problem['input']!r})."
-
-
-def _keys(sections: Sequence[str]) -> list[str]:
-    """The keys known in a section of the settings."""
-    model: Any = TrainingSettings
-    for name in sections:
-        field = model.model_fields.get(name)
-        model = field.annotation if field is not None else None
-        if not (isinstance(model, type) and issubclass(model, pydantic.BaseModel)):
-            return []
-    return list(model.model_fields)

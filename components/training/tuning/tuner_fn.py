@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from tfx.components.tuner.component import TunerFnResult
 
-from components.features import DataSpec
 from components.training.job import Job
-from components.training.settings import TrainingSettings
 from components.training.tuning.search import Search
 from components.training.tuning.settings import TuningSettings
 
@@ -25,14 +23,6 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
             JSON, `directory` for the state of searches, and `code`, a hash.
     """
     config = fn_args.custom_config
-    job = Job(
-        settings=TrainingSettings.model_validate_json(config["settings"]),
-        data_spec=DataSpec.model_validate_json(config["data_spec"]),
-        train_files=tuple(fn_args.train_files),
-        eval_files=tuple(fn_args.eval_files),
-        transform_graph=fn_args.transform_graph_path,
-        code=config["code"],
-        base_model=fn_args.base_model or "",
-    )
+    job = Job.of(fn_args)
     tuning = TuningSettings.model_validate_json(config["tuning"])
     return TunerFnResult(tuner=Search(tuning, job, Path(config["directory"])), fit_kwargs={})
