@@ -60,9 +60,13 @@ class RootBusy(WaybillError):
 
 
 class NodeFailed(WaybillError):
-    """A node failed for a reason of its own; the log names it."""
+    """A node failed for a reason of its own; the log names it.
+
+    `is_transient` says that the reason may pass, so that another attempt is worth its time.
+    """
 
     exit_code = 1
+    is_transient = False
 
 
 class Interrupted(WaybillError):

@@ -195,7 +195,9 @@ def _execute(run: Run, plan: Plan) -> dict[str, float]:
                 from pipeline.runners import local
 
                 pipeline = create_pipeline(run.resolved, run.layout)
-                local.run(local.compile_pipeline(pipeline, plan, run.run_id), plan, display.on_node)
+                ir = local.compile_pipeline(pipeline, plan, run.run_id)
+                wanted = {step.node.id for step in plan.steps if step.action != "skip"}
+                local.run(ir, wanted, display.on_node)
         except KeyboardInterrupt:
             _abandon(run, console)
         except WaybillError as error:
