@@ -12,7 +12,9 @@ from pathlib import Path
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.errors import ConfigError, nearest
-from components.evaluation.settings import METRICS, EvaluationSettings, Threshold
+from components.evaluation.automatic import automatic_slices
+from components.evaluation.checks import check
+from components.evaluation.settings import AUTO, EvaluationSettings, Threshold
 from components.features import DataSpec, Label
 from components.ingestion import profile, schema_spec, sources, spec, split_settings, weights
 from components.ingestion.cells import CellType
@@ -33,7 +35,7 @@ class Resolved:
         source: the data's files and their content hash.
         column_types: column to how it is read into the tf.Example.
         data_spec: the columns and the label.
-        evaluation: the evaluation's settings, thresholds included.
+        evaluation: the evaluation's settings, slices and thresholds included.
         opaque: columns of images, texts and names of files, whose values need not be compared.
         notes: what was inferred, a line each.
     """
@@ -73,11 +75,14 @@ def resolve(config: PipelineConfig) -> Resolved:
     inference = _infer(config, found, schema)
     contract = schema_spec.schema_types(schema) if schema is not None else None
     data_spec = inference.spec
-    evaluation = _with_thresholds(config.evaluation, data_spec, found)
+    evaluation = _with_slices(
+        _with_thresholds(config.evaluation, data_spec, found), data_spec, found
+    )
     config = _with_steps(config, found, split_settings.train_share(config.data, source))
-    for group in config.evaluation.slices:
+    for group in evaluation.groups:
         for column in group:
             _check_column("evaluation.slices", column, found)
+    check(evaluation, data_spec)
     return Resolved(
         config=config,
         source=source,
@@ -175,8 +180,17 @@ def _with_thresholds(
     else:
         std = found.column(label.column).std or 0.0
         thresholds = {"rmse": Threshold(max=std, max_loss=0.05 * std)}
-    assert thresholds.keys() <= METRICS[label.problem].keys()
     return settings.model_copy(update={"thresholds": thresholds})
+
+
+def _with_slices(
+    settings: EvaluationSettings, data_spec: DataSpec, found: profile.Profile
+) -> EvaluationSettings:
+    """Works out what `auto` means for this data."""
+    if settings.slices != AUTO:
+        return settings
+    groups = automatic_slices(data_spec, {item.name: item.num_distinct for item in found.columns})
+    return settings.model_copy(update={"slices": groups})
 
 
 def _notes(

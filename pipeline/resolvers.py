@@ -5,8 +5,11 @@ Each has a strategy of its own in `components` that says the same to TFX; tests 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
+from components.evaluation import live
 from pipeline.fingerprint import SETTINGS
 from pipeline.lineage.models import Artifact, Execution, History
 from pipeline.nodes import ACCEPTED, BASELINE, STARTING
@@ -37,12 +40,37 @@ def last_accepted(current: Artifact, history: History, exists: Exists) -> Artifa
 
 
 def _baseline(earlier: Earlier, history: History, exists: Exists, settings: str) -> Artifact | None:
-    """The model blessed last that is not the candidate."""
-    del settings
+    """The model that is live, or that the candidate was compared with if that is itself."""
     candidate = _output(earlier("Trainer"), "model")
     if candidate is None:
         return None
-    return _newest(_blessed(history), lambda found: found.id != candidate.id and exists(found.uri))
+    models = {
+        model.id: model
+        for execution, models in (
+            *((item, item.outputs.get("model", ())) for item in history("Trainer")),
+            *((item, item.inputs.get("model", ())) for item in history("Evaluator")),
+        )
+        for model in models
+        if execution.succeeded and model.live
+    }
+    blessings = {
+        blessing.id: blessing
+        for evaluator in history("Evaluator")
+        for blessing in evaluator.outputs.get("blessing", ())
+        if evaluator.succeeded
+    }
+    asked = json.loads(settings)
+    chosen = live.choose(
+        candidates={candidate.id},
+        live=live.find_readable(Path(asked["served"]) if asked["served"] else None, asked["label"]),
+        models={identity: model.uri for identity, model in models.items()},
+        judgements=[
+            live.judgement(blessings[identity].properties)
+            for identity in sorted(blessings, reverse=True)
+        ],
+        exists=exists,
+    )
+    return models[chosen] if chosen is not None else None
 
 
 def _accepted(earlier: Earlier, history: History, exists: Exists, settings: str) -> Artifact | None:

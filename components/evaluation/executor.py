@@ -1,21 +1,39 @@
-"""The Evaluator's executor: TFX's own, which then says in words what it decided."""
+"""The Evaluator's executor: unpacks what TFX gives, and writes down what was found."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import tensorflow_model_analysis as tfma
-from tfx.components.evaluator import executor as tfx_executor
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.components.evaluator import constants
+from tfx.dsl.components.base import base_beam_executor
 from tfx.types import Artifact, artifact_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import io_utils, path_utils
 
-Metrics = dict[str, float]
+from components import progress
+from components.evaluation.compared import Baseline, find_baseline
+from components.evaluation.evaluating import Evaluation, evaluate
+from components.evaluation.extraction import SPLIT, ask
+from components.evaluation.live import find_live
+from components.evaluation.measure import BASELINE, CANDIDATE
+from components.evaluation.record import overall, write
+from components.evaluation.scores import Scores
+from components.evaluation.settings import EvaluationSettings
+from components.evaluation.tfma_files import write_tfma_files
+from components.features import DataSpec
+from serving.errors import ServingError
+
+SETTINGS, DATA_SPEC, SERVED = "settings", "data_spec", "served"
 
 
-class Executor(tfx_executor.Executor):
-    """Runs TFMA; records the metrics on the evaluation and the reason on the blessing.
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Judges the candidate; what it decided is on the blessing as TFX's own Evaluator says it.
 
-    So a summary, a report or a lineage query needs no TensorFlow to read them.
+    The blessing also gets a `reason`, the evaluation the metrics over all examples, so a summary or
+    a lineage query needs to open no file.
     """
 
     def Do(  # noqa: N802 - TFX's name
@@ -29,65 +47,115 @@ class Executor(tfx_executor.Executor):
         Args:
             input_dict: `examples`, `model`, `baseline_model`, `schema`.
             output_dict: `evaluation` and `blessing`.
-            exec_properties: `eval_config` and TFX's own.
+            exec_properties: `settings` and `data_spec` as JSON; `served`, the folder of the pushed
+                versions, empty if it is no folder.
+
+        Raises:
+            ConfigError: a metric of one's own cannot be imported.
+            NodeFailed: a metric of one's own fails, or there is no row.
         """
-        super().Do(input_dict, output_dict, exec_properties)
-        evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
-        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        for model, metrics in overall_metrics(evaluation.uri).items():
-            evaluation.set_string_custom_property(f"{model}_metrics", json.dumps(metrics))
-        blessing.set_string_custom_property("reason", reason(evaluation.uri))
+        settings = EvaluationSettings.model_validate_json(exec_properties[SETTINGS])
+        spec = DataSpec.model_validate_json(exec_properties[DATA_SPEC])
+        examples = input_dict[specs.EXAMPLES_KEY]
+        schema = _read_schema(artifact_utils.get_single_uri(input_dict[specs.SCHEMA_KEY]))
+        model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
+        output = artifact_utils.get_single_instance(output_dict[specs.EVALUATION_KEY])
 
+        def ask_models(models: Mapping[str, str]) -> Scores:
+            return ask(
+                models,
+                examples=examples,
+                schema=schema,
+                spec=spec,
+                settings=settings,
+                make_pipeline=self._make_beam_pipeline,
+                scratch=Path(output.uri) / "rows",
+            )
 
-def overall_metrics(evaluation_uri: str) -> dict[str, Metrics]:
-    """The metrics over all examples by model, `candidate` and, where there is one, `baseline`."""
-    found: dict[str, Metrics] = {}
-    for record in tfma.load_metrics(evaluation_uri):
-        if record.slice_key.single_slice_keys:
-            continue
-        for item in record.metric_keys_and_values:
-            # TFMA names no model when it evaluates only one.
-            model = item.key.model_name or "candidate"
-            if not item.key.is_diff and item.value.WhichOneof("type") == "double_value":
-                found.setdefault(model, {})[item.key.name] = item.value.double_value.value
-    return found
-
-
-def reason(evaluation_uri: str) -> str:
-    """Why the model was or was not blessed, in one line a failed threshold."""
-    validation = tfma.load_validation_result(evaluation_uri)
-    if validation.validation_ok:
-        return "every threshold was met"
-    lines = []
-    for failed_slice in validation.metric_validations_per_slice:
-        key = failed_slice.slice_key
-        name = ", ".join(_slice_text(part) for part in key.single_slice_keys) or "all examples"
-        for failure in failed_slice.failures:
-            lines.append(f"{failure.metric_key.name} on {name}: {_failure_text(failure)}")
-    if validation.missing_slices:
-        lines.append("a slice with a threshold has no examples")
-    return "; ".join(lines) or "the evaluation gave no result"
-
-
-def _slice_text(part: Any) -> str:
-    kind = part.WhichOneof("kind")
-    value = getattr(part, kind) if kind else ""
-    return f"{part.column}={value.decode() if isinstance(value, bytes) else value}"
-
-
-def _failure_text(failure: Any) -> str:
-    value = failure.metric_value.double_value.value
-    threshold = failure.metric_threshold
-    bounds = threshold.value_threshold
-    change = threshold.change_threshold
-    texts = [failure.message] if failure.message else []
-    if bounds.HasField("lower_bound") and not value >= bounds.lower_bound.value:
-        texts.append(f"{value:.4g} is below {bounds.lower_bound.value:g}")
-    if bounds.HasField("upper_bound") and not value <= bounds.upper_bound.value:
-        texts.append(f"{value:.4g} is above {bounds.upper_bound.value:g}")
-    if failure.metric_key.is_diff and change.HasField("absolute"):
-        texts.append(
-            f"changed by {value:+.4g} against the baseline, "
-            f"more than {abs(change.absolute.value):g} for the worse"
+        found = evaluate(
+            _folder(model),
+            _baseline(input_dict, exec_properties, settings, spec, schema),
+            spec=spec,
+            settings=settings,
+            schema=schema,
+            folders=artifact_utils.get_split_uris(examples, SPLIT),
+            ask=ask_models,
         )
-    return ", ".join(texts)
+        if found.baseline.status in ("unreadable", "incompatible"):
+            progress.report("Evaluator", note=found.baseline.reason)
+        _write(found, output, spec, settings)
+        blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
+        _bless(found, blessing, model, input_dict.get(specs.BASELINE_MODEL_KEY) or [])
+
+
+def _baseline(
+    input_dict: dict[str, list[Artifact]],
+    exec_properties: dict[str, Any],
+    settings: EvaluationSettings,
+    spec: DataSpec,
+    schema: schema_pb2.Schema,
+) -> Baseline:
+    label, served = settings.baseline.label, exec_properties[SERVED]
+    live, problem = None, ""
+    try:
+        live = find_live(Path(served) if served else None, label)
+    except ServingError as error:
+        problem = str(error)
+    resolved = next(iter(input_dict.get(specs.BASELINE_MODEL_KEY) or []), None)
+    return find_baseline(
+        label=label,
+        live=live,
+        problem=problem,
+        model_id=resolved.id if resolved is not None else None,
+        folder=Path(_folder(resolved)) if resolved is not None else None,
+        candidate=artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY]),
+        spec=spec,
+        schema=schema,
+    )
+
+
+def _write(
+    found: Evaluation, output: Artifact, spec: DataSpec, settings: EvaluationSettings
+) -> None:
+    """Writes the files, and the metrics over all examples onto the artifact."""
+    folder = Path(output.uri)
+    write_tfma_files(folder, found, spec=spec, settings=settings)
+    write(folder, found, label=spec.label, settings=settings)
+    everything = found.slices[0]
+    for name, estimates in ((CANDIDATE, everything.candidate), (BASELINE, everything.baseline)):
+        if estimates is not None:
+            text = overall(estimates, everything.num_examples)
+            output.set_string_custom_property(f"{name}_metrics", text)
+
+
+def _bless(
+    found: Evaluation, blessing: Artifact, model: Artifact, baseline: list[Artifact]
+) -> None:
+    """Says the decision as TFX does, so that its own Pusher and resolvers understand it."""
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
+    )
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    for artifact in baseline[:1]:
+        blessing.set_string_custom_property(
+            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, artifact.uri
+        )
+        blessing.set_int_custom_property(
+            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, artifact.id
+        )
+    name, value = (
+        (constants.BLESSED_FILE_NAME, constants.BLESSED_VALUE)
+        if found.decision.blessed
+        else (constants.NOT_BLESSED_FILE_NAME, constants.NOT_BLESSED_VALUE)
+    )
+    io_utils.write_string_file(str(Path(blessing.uri) / name), "")
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+    blessing.set_string_custom_property("reason", found.decision.reason)
+
+
+def _read_schema(uri: str) -> schema_pb2.Schema:
+    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
+
+
+def _folder(model: Artifact) -> str:
+    return path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
