@@ -44,7 +44,7 @@ def histogram(binned: Binned, *, anchor: str, title: str) -> Chart:
     chart.value_formatter = lambda value: f"{100 * value:.3g} %"
     for name, shares in binned.shares.items():
         chart.add(name, _outline(binned.edges, shares))
-    plot = _plot(chart)
+    plot = drawing(chart)
     series = ElementTree.Element("g", id=anchor)
     for group in plot.findall("g[@data-series]"):
         plot.remove(group)
@@ -67,7 +67,7 @@ def histogram(binned: Binned, *, anchor: str, title: str) -> Chart:
     root.append(plot)
     small = _small(plot)
     ElementTree.SubElement(small, "use", href=f"#{anchor}")
-    return Chart(full=_markup(root), preview=_markup(small))
+    return Chart(full=markup(root), preview=markup(small))
 
 
 def steps(ranked: Ranked) -> Chart:
@@ -75,10 +75,10 @@ def steps(ranked: Ranked) -> Chart:
     chart = _chart(120, 60)
     for name, shares in ranked.shares.items():
         chart.add(name, _outline(range(len(ranked.values) + 1), shares))
-    plot = _plot(chart)
+    plot = drawing(chart)
     root = _small(plot)
     root.extend(plot.findall("g[@data-series]"))
-    return Chart(full=Markup(), preview=_markup(root))
+    return Chart(full=Markup(), preview=markup(root))
 
 
 def _chart(width: int, height: int) -> Any:
@@ -107,8 +107,12 @@ def _outline(edges: Sequence[float], shares: Sequence[float]) -> list[tuple[floa
     return [*corners, (edges[-1], 0.0)]
 
 
-def _plot(chart: Any) -> ElementTree.Element:
-    """The drawing alone: the library adds a style, a script and comments to each chart."""
+def drawing(chart: Any) -> ElementTree.Element:
+    """The drawing of a chart alone: the library adds a style, a script and comments to each.
+
+    Returns:
+        The plot with its axes; a group with the attribute `data-series` for each series, in order.
+    """
     root = ElementTree.fromstring(chart.render())
     for element in root.iter():
         element.tag = element.tag.removeprefix(_SVG)
@@ -143,5 +147,6 @@ def _numbers(element: ElementTree.Element, attribute: str) -> list[str]:
     return _NUMBER.findall(element.get(attribute, ""))
 
 
-def _markup(element: ElementTree.Element) -> Markup:
+def markup(element: ElementTree.Element) -> Markup:
+    """An element as text for a page."""
     return Markup(ElementTree.tostring(element, encoding="unicode"))

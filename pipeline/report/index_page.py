@@ -8,7 +8,10 @@ from typing import Any
 from pipeline.report.render import render
 
 _TITLES = {
+    "model.html": "The model: the decision, metrics by slice, thresholds, what matters",
+    "model_card.html": "The model card: what the model is for, and what it was made of",
     "data.html": "The data: every column, and what the gate found",
+    "run.html": "The run: its graph, its nodes, and why it ended as it did",
     "training.html": "The training: learning curve, final metrics, settings",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -10,16 +9,16 @@ from pipeline.layout import Layout, write_atomically
 from pipeline.lineage.models import History
 from pipeline.outcome import DATA_REJECTED, Outcome, read_outcome
 from pipeline.plan import Plan
+from pipeline.report.model_files import copy_card, write_model_page
+from pipeline.report.sameness import digest, is_made_of
 from pipeline.resolve import Resolved
 from pipeline.resolvers import last_accepted
-
-_HEAD_BYTES = 1_000
 
 
 def write_pages(
     layout: Layout, plan: Plan, outcome: Outcome, resolved: Resolved, history: History
 ) -> None:
-    """Writes `data.html` and `index.html` beside `run.json`, which has to be there.
+    """Writes the pages beside `run.json` and `training.html`, which have to be there.
 
     Args:
         layout: of the root.
@@ -29,10 +28,15 @@ def write_pages(
         history: gives a node's executions, newest first.
     """
     _write_data_page(layout.data_page, plan, outcome, resolved, history)
+    copy_card(layout.card_page, plan)
+    beside = (layout.data_page, layout.card_page, layout.training_page, layout.run_page)
+    others = [page.name for page in beside if page.is_file()]
+    write_model_page(layout.model_page, plan, outcome, name=resolved.config.name, others=others)
     from pipeline.report.index_page import index_page
 
     report = json.loads(layout.report.read_text(encoding="utf-8"))
-    others = [path.name for path in (layout.data_page, layout.training_page) if path.is_file()]
+    if layout.model_page.is_file():
+        others.insert(0, layout.model_page.name)
     write_atomically(
         layout.index_page, index_page(report, name=resolved.config.name, others=others)
     )
@@ -53,7 +57,7 @@ def _write_data_page(
         verdict = "refused"
     else:
         verdict = "accepted" if plan.step("DataGate").earlier is not None else "not judged"
-    made_of = _digest(
+    made_of = digest(
         statistics.uri,
         accepted.uri if accepted is not None else "",
         resolved.config.name,
@@ -62,7 +66,7 @@ def _write_data_page(
         verdict,
         json.dumps([*judged.findings, *judged.distances]),
     )
-    if _is_made_of(path, made_of):
+    if is_made_of(path, made_of):
         return
     # What draws takes a moment to import.
     from pipeline.report.columns import read_splits
@@ -81,18 +85,3 @@ def _write_data_page(
         made_of=made_of,
     )
     write_atomically(path, page)
-
-
-def _digest(*parts: str) -> str:
-    digest = hashlib.sha256("\0".join(parts).encode())
-    for file in sorted(Path(__file__).parent.rglob("*")):
-        if file.suffix in (".py", ".html", ".css", ".js"):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _is_made_of(page: Path, made_of: str) -> bool:
-    if not page.is_file():
-        return False
-    with page.open("rb") as file:
-        return made_of.encode() in file.read(_HEAD_BYTES)

@@ -1,0 +1,1 @@
+"""The model card: what a model is for, what it was made of, and how well it does."""
