@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,18 +28,33 @@ def describe(folder: Path) -> tuple[FileRecord, ...]:
     return tuple(_record(folder, path) for path in _paths(folder))
 
 
-def copy(source: Path, target: Path) -> tuple[FileRecord, ...]:
-    """Copies every file of `source` except its manifest into `target`, and syncs it to the disk.
+def sources(folder: Path, extras: Mapping[str, Path]) -> dict[str, Path]:
+    """Where each file of a copy comes from, in order of its path in the copy.
+
+    Args:
+        folder: gives every file but its manifest.
+        extras: files from elsewhere by their path in the copy; they win over those of `folder`.
+    """
+    found = {path: folder / path for path in _paths(folder)} | dict(extras)
+    return dict(sorted(found.items()))
+
+
+def copy(files: Mapping[str, Path], target: Path) -> tuple[FileRecord, ...]:
+    """Copies files into the folder `target`, and syncs them to the disk.
+
+    Args:
+        files: where each file comes from, by its path in `target`.
+        target: a folder without any of them.
 
     Returns:
-        What was written, in order of the paths, hashed on its way.
+        What was read, in the order of `files`, hashed on its way.
     """
     records = []
-    for path in _paths(source):
+    for path, source in files.items():
         copied = target / path
         copied.parent.mkdir(parents=True, exist_ok=True)
         digest, size = hashlib.sha256(), 0
-        with (source / path).open("rb") as reader, copied.open("xb") as writer:
+        with source.open("rb") as reader, copied.open("xb") as writer:
             while chunk := reader.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 writer.write(chunk)
@@ -56,12 +72,37 @@ def digest_of(records: Iterable[FileRecord]) -> str:
     return digest.hexdigest()
 
 
-def write(path: Path, content: str) -> None:
-    """Writes a new text file and syncs it to the disk."""
+def write(path: Path, content: str | bytes) -> None:
+    """Writes a new file and syncs it to the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as writer:
-        writer.write(content.encode())
+        writer.write(content.encode() if isinstance(content, str) else content)
         _sync_file(writer)
+
+
+def replace(texts: Mapping[Path, str | bytes]) -> None:
+    """Writes files that a reader sees as they were or as they will be; the disk, too.
+
+    All are written under other names before the first takes its place, in the order given: a disk
+    that is full changes nothing.
+
+    Args:
+        texts: the content of each file; only one process at a time may write it.
+    """
+    drafts = {path: path.with_name(f".{path.name.lstrip('.')}.draft") for path in texts}
+    try:
+        for path, content in texts.items():
+            drafts[path].unlink(missing_ok=True)
+            write(drafts[path], content)
+        for path, draft in drafts.items():
+            draft.replace(path)
+    except BaseException:
+        for draft in drafts.values():
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+        raise
+    for folder in {path.parent for path in texts}:
+        sync_folder(folder)
 
 
 def sync_folders(root: Path) -> None:

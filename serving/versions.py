@@ -4,63 +4,44 @@
 hidden sibling, synced to the disk, and appears by one rename with its manifest inside; TF Serving
 ignores names that are not numbers. Beside the versions lie
 
-    .lock            held while publishing
+    .lock            held while publishing and removing
     .last_version    the highest number ever given, so that none is given twice
-    .tmp-<name>      the copy being made; what a killed publisher left is removed by the next one
+    .tmp-<name>      a copy being made, or a version being removed; what a killed process left is
+                     removed by the next one
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
-import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import filelock
-
-from serving import contents
+from serving import contents, manifests
 from serving.contents import MANIFEST, FileRecord
 from serving.errors import PublishError
+from serving.locks import held
+from serving.manifests import Manifest
 
 SAVED_MODEL = "saved_model.pb"
 LOCK = ".lock"
 LAST_VERSION = ".last_version"
 TEMPORARY = ".tmp-"
+LOCK_TIMEOUT_S = 600.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Version:
-    """One published version, as its manifest describes it.
+class Version(Manifest):
+    """One published version, as its manifest describes it; `path` is its folder."""
 
-    Attributes:
-        number: what a server knows it by; the highest is the newest.
-        path: the folder of the version.
-        key: who asked for it; one key is published once.
-        sha256: one hash of all its files.
-        created: when it was published, in UTC, ISO 8601.
-        properties: what the publisher noted about its origin.
-        files: every file but the manifest.
-    """
-
-    number: int
     path: Path
-    key: str
-    sha256: str
-    created: str
-    properties: Mapping[str, str]
-    files: tuple[FileRecord, ...]
 
     @property
     def manifest(self) -> Path:
         """The file inside the version that describes it."""
         return self.path / MANIFEST
-
-    @property
-    def size_bytes(self) -> int:
-        """The size of all files together."""
-        return sum(file.size_bytes for file in self.files)
 
 
 def publish(
@@ -69,7 +50,8 @@ def publish(
     *,
     key: str,
     properties: Mapping[str, str],
-    lock_timeout_s: float = 600,
+    extras: Mapping[str, Path] | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
 ) -> Version:
     """Publishes a copy of `model_dir` as a new version, unless `key` was published before.
 
@@ -78,30 +60,62 @@ def publish(
         base: the folder of the model; made if it does not exist.
         key: names this push; an intact version with the same key is returned instead.
         properties: what to note about the model's origin.
+        extras: more files to ship, by their path in the version.
         lock_timeout_s: how long to wait for another publisher, in seconds.
 
     Raises:
         PublishError: it is no SavedModel, another publisher does not finish, or the file system
             refuses; a reader sees either all of the new version or nothing.
     """
-    if not (model_dir / SAVED_MODEL).is_file():
-        raise PublishError(f"{model_dir} holds no {SAVED_MODEL}, so it is not a SavedModel.")
+    require_model(model_dir)
     try:
         base.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(base / LOCK, timeout=lock_timeout_s):
+        with locked(base, timeout_s=lock_timeout_s):
             _remove_leftovers(base)
             published = _intact_with_key(base, key)
-            return published or _publish_new(model_dir, base, key=key, properties=properties)
-    except filelock.Timeout as error:
-        raise PublishError(
-            f"Another process has held {base / LOCK} for {lock_timeout_s:g} s. Wait for it to "
-            "finish publishing, or stop it, and run the same command again."
-        ) from error
+            return published or _publish_new(
+                contents.sources(model_dir, extras or {}), base, key=key, properties=properties
+            )
     except OSError as error:
         where = f" at {error.filename}" if error.filename else ""
         raise PublishError(
             f"Cannot publish {model_dir} to {base}: {error.strerror or error}{where}. Nothing "
             "half-written is left. Free the space or grant the right, and run it again."
+        ) from error
+
+
+def require_model(folder: Path) -> None:
+    """Raises a PublishError if `folder` is no SavedModel."""
+    if not (folder / SAVED_MODEL).is_file():
+        raise PublishError(f"{folder} holds no {SAVED_MODEL}, so it is not a SavedModel.")
+
+
+@contextlib.contextmanager
+def locked(base: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Keeps others from publishing and removing versions of the model.
+
+    Raises:
+        PublishError: another process does not let go.
+    """
+    with held(base / LOCK, timeout_s=timeout_s, error=PublishError):
+        yield
+
+
+def remove(base: Path, numbers: Sequence[int]) -> None:
+    """Removes versions; each disappears by one rename. The caller holds `locked`.
+
+    Raises:
+        PublishError: the file system refuses.
+    """
+    try:
+        for number in numbers:
+            (base / str(number)).rename(base / f"{TEMPORARY}removed-{number}")
+        contents.sync_folder(base)
+        _remove_leftovers(base)
+    except OSError as error:
+        raise PublishError(
+            f"Cannot remove a version of {base}: {error.strerror or error} at {error.filename}. "
+            "Grant the right, and run it again."
         ) from error
 
 
@@ -124,55 +138,53 @@ def verify(version: Version) -> list[str]:
     """
     if not version.path.is_dir():
         return [f"Version {version.number} is gone: {version.path} does not exist."]
-    present = {file.path: file for file in contents.describe(version.path)}
-    expected = {file.path: file for file in version.files}
-    problems = []
-    for path in sorted(expected.keys() | present.keys()):
-        where = version.path / path
-        if path not in present:
-            problems.append(f"{where} is missing.")
-        elif path not in expected:
-            problems.append(f"{where} was not published: it is not in the manifest.")
-        elif present[path] != expected[path]:
-            problems.append(
-                f"{where} was changed: {present[path].size_bytes} bytes with sha256 "
-                f"{present[path].sha256[:12]}, published were {expected[path].size_bytes} bytes "
-                f"with sha256 {expected[path].sha256[:12]}."
-            )
-    if contents.digest_of(version.files) != version.sha256:
-        problems.append(f"{version.manifest} was changed: its sha256 is not that of its files.")
-    if version.path.name != str(version.number):
-        problems.append(f"{version.path} was published as version {version.number}.")
-    return problems
+    return manifests.differences(
+        version,
+        contents.describe(version.path),
+        where=str(version.path),
+        name=version.path.name,
+    )
 
 
-def audit(base: Path) -> dict[str, list[str]]:
-    """The problems of everything a server would take for a version, by the folder's name."""
+def numbers(base: Path) -> list[int]:
+    """Every number that a server would take for a version of the model, whoever wrote it."""
+    return [int(folder.name) for folder in _folders(base)]
+
+
+def audit(base: Path, *, only: int | None = None) -> dict[str, list[str]]:
+    """The problems of what a server would take for a version, by the folder's name.
+
+    Args:
+        base: the folder of the model.
+        only: looks at this version alone.
+    """
     reports = {}
     for folder in _folders(base):
-        version = _read(folder)
-        reports[folder.name] = verify(version) if isinstance(version, Version) else [version]
+        if only is None or folder.name == str(only):
+            version = _read(folder)
+            reports[folder.name] = verify(version) if isinstance(version, Version) else [version]
     return reports
 
 
 def _publish_new(
-    model_dir: Path, base: Path, *, key: str, properties: Mapping[str, str]
+    files: Mapping[str, Path], base: Path, *, key: str, properties: Mapping[str, str]
 ) -> Version:
     number = _next_number(base)
     draft = base / f"{TEMPORARY}{number}"
     try:
         draft.mkdir()
-        files = contents.copy(model_dir, draft)
+        copied = contents.copy(files, draft)
+        _compare(copied, contents.describe(draft), draft)
         version = Version(
             number=number,
             path=base / str(number),
             key=key,
-            sha256=contents.digest_of(files),
+            sha256=contents.digest_of(copied),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             properties=dict(properties),
-            files=files,
+            files=copied,
         )
-        contents.write(draft / MANIFEST, _to_json(version))
+        contents.write(draft / MANIFEST, manifests.to_json(version))
         contents.sync_folders(draft)
         _remember(base, number)
         draft.rename(version.path)
@@ -181,6 +193,16 @@ def _publish_new(
         raise
     contents.sync_folder(base)
     return version
+
+
+def _compare(sent: tuple[FileRecord, ...], written: tuple[FileRecord, ...], draft: Path) -> None:
+    """Holds what is on the disk to what was read from the model."""
+    wrong = sorted({file.path for file in set(sent) ^ set(written)})
+    if wrong:
+        raise PublishError(
+            f"{draft / wrong[0]} reads back otherwise than it was written. The file system is not "
+            "sound; nothing was published."
+        )
 
 
 def _intact_with_key(base: Path, key: str) -> Version | None:
@@ -201,10 +223,7 @@ def _next_number(base: Path) -> int:
 
 def _remember(base: Path, number: int) -> None:
     """Notes that `number` is taken, before anyone can see the version."""
-    draft = base / f"{TEMPORARY}{LAST_VERSION}"
-    contents.write(draft, f"{number}\n")
-    draft.replace(base / LAST_VERSION)
-    contents.sync_folder(base)
+    contents.replace({base / LAST_VERSION: f"{number}\n"})
 
 
 def _remove_leftovers(base: Path, *, ignore_errors: bool = False) -> None:
@@ -228,20 +247,14 @@ def _folders(base: Path) -> Sequence[Path]:
     return sorted((path for path in numbers if path.is_dir()), key=lambda path: int(path.name))
 
 
-def _to_json(version: Version) -> str:
-    document = dataclasses.asdict(version)
-    del document["path"]
-    return json.dumps(document, indent=2, sort_keys=True) + "\n"
-
-
 def _read(folder: Path) -> Version | str:
     """The version in `folder`, or a sentence about why it is none."""
     manifest = folder / MANIFEST
     try:
-        document = json.loads(manifest.read_bytes())
-        files = tuple(FileRecord(**file) for file in document.pop("files"))
-        return Version(**document, path=folder, files=files)
+        found = manifests.from_json(manifest.read_bytes())
     except FileNotFoundError:
         return f"{folder} has no {MANIFEST}: it was not published by this tool."
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except ValueError as error:
         return f"{manifest} is damaged: {error}."
+    values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    return Version(**values, path=folder)

@@ -24,6 +24,8 @@ class Report:
         load_s: how long the model took to load, if it did.
         latency_p50_ms: the median of single-row calls, if they were answered.
         latency_p99_ms: their 99th percentile.
+        peak_bytes: the largest memory of the process that served it.
+        sent: the serialized tf.Examples that a client may send, to warm servers up with.
     """
 
     objections: tuple[str, ...]
@@ -31,6 +33,8 @@ class Report:
     load_s: float | None = None
     latency_p50_ms: float | None = None
     latency_p99_ms: float | None = None
+    peak_bytes: int | None = None
+    sent: tuple[bytes, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -82,12 +86,13 @@ def check(
                 answers,
                 scores,
                 data_spec=data_spec,
-                tolerance=settings.tolerance,
-                latency_budget_ms=settings.latency_budget_ms,
+                settings=settings,
             )
         ),
         num_rows=len(rows),
         load_s=answers.load_s,
         latency_p50_ms=percentile(answers.latencies_ms, 50),
         latency_p99_ms=percentile(answers.latencies_ms, 99),
+        peak_bytes=answers.peak_bytes,
+        sent=tuple(sent),
     )

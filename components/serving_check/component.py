@@ -34,24 +34,29 @@ def ServingCheck(  # noqa: N802 - a component is named like a class
         transform_graph: Transform's graph.
         blessing: gets what TFX's InfraValidator sets, the property `blessed` and a file named
             after the verdict, and the properties `reason`, `num_rows`, and if the model answered
-            `load_s`, `latency_p50_ms` and `latency_p99_ms`.
+            `load_s`, `latency_p50_ms`, `latency_p99_ms` and `peak_bytes`; and if it is blessed
+            the file `tf_serving_warmup_requests`, which a server replays when it loads the model.
         settings: ServingCheckSettings as JSON.
         data_spec: a DataSpec as JSON.
     """
     # TensorFlow and TensorFlow Transform are not needed to build a graph.
     from components.serving_check.check import check
+    from components.serving_check.warm_up import write_requests
 
+    spec = DataSpec.model_validate_json(data_spec)
     report = check(
         model=Path(
             path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
         ),
         examples=Path(artifact_utils.get_split_uri([examples], SPLIT)),
         transform_graph=Path(transform_graph.uri),
-        data_spec=DataSpec.model_validate_json(data_spec),
+        data_spec=spec,
         settings=ServingCheckSettings.model_validate_json(settings),
     )
     verdict = Path(blessing.uri) / (NOT_BLESSED if report.objections else BLESSED)
     verdict.parent.mkdir(parents=True, exist_ok=True)
+    if not report.objections:
+        write_requests(verdict.parent, report.sent, spec)
     verdict.write_text(report.reason, encoding="utf-8")
     blessing.set_int_custom_property("blessed", 0 if report.objections else 1)
     blessing.set_string_custom_property("reason", report.reason)
@@ -60,6 +65,8 @@ def ServingCheck(  # noqa: N802 - a component is named like a class
         value = getattr(report, name)
         if value is not None:
             blessing.set_float_custom_property(name, value)
+    if report.peak_bytes is not None:
+        blessing.set_int_custom_property("peak_bytes", report.peak_bytes)
 
 
 def build(

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from components.features import DataSpec, Problem
+from components.serving_check.settings import ServingCheckSettings
 
 Row = Sequence[float]
 Output = Sequence[Sequence[float | str]]
@@ -28,7 +29,8 @@ class Answers:
 
     `outputs` holds the answers to the real rows and `odd_outputs` those to each odd row, by the
     output's name, one list a row; `raw_outputs` and `raw_odd_outputs` are the answers of
-    `serving_raw` to the same rows. `latencies_ms` are of calls with one row.
+    `serving_raw` to the same rows. `latencies_ms` are of calls with one row, `peak_bytes` is the
+    largest memory of that process.
     """
 
     outputs: Mapping[str, Output]
@@ -37,6 +39,7 @@ class Answers:
     raw_odd_outputs: Mapping[str, Mapping[str, Output]]
     latencies_ms: Sequence[float]
     load_s: float
+    peak_bytes: int
 
 
 def objections(
@@ -44,8 +47,7 @@ def objections(
     expected: Sequence[Row],
     *,
     data_spec: DataSpec,
-    tolerance: float,
-    latency_budget_ms: float | None = None,
+    settings: ServingCheckSettings,
 ) -> list[str]:
     """Everything that speaks against serving the model.
 
@@ -53,13 +55,12 @@ def objections(
         answers: what the model served.
         expected: what the pipeline computed for the same rows.
         data_spec: names the problem and the classes.
-        tolerance: how far an answer may be from the expected one.
-        latency_budget_ms: what 99 of 100 single-row calls must stay below, if anything.
+        settings: how far an answer may be from the expected one, and the budgets.
 
     Returns:
         One sentence each.
     """
-    label = data_spec.label
+    label, tolerance = data_spec.label, settings.tolerance
     primary = PRIMARY_OUTPUT[label.problem]
     if primary not in answers.outputs:
         known = ", ".join(sorted(answers.outputs)) or "nothing"
@@ -75,11 +76,27 @@ def objections(
         found += compare_raw(outputs, answers.raw_odd_outputs[name], name, tolerance)
     if label.classes:
         found += _wrong_classes(answers.outputs, label.classes)
-    p99 = percentile(answers.latencies_ms, 99)
-    if latency_budget_ms is not None and p99 > latency_budget_ms:
+    return found + over_budget(answers, settings)
+
+
+def over_budget(answers: Answers, settings: ServingCheckSettings) -> list[str]:
+    """One sentence for each budget that the model does not keep."""
+    found = []
+    for what, percent, name in (
+        ("median", 50, "latency_p50_budget_ms"),
+        ("99th percentile", 99, "latency_budget_ms"),
+    ):
+        budget_ms, took_ms = getattr(settings, name), percentile(answers.latencies_ms, percent)
+        if budget_ms is not None and took_ms > budget_ms:
+            found.append(
+                f"The {what} of single-row calls is {took_ms:.2f} ms; the budget, {name}, is "
+                f"{budget_ms:g} ms."
+            )
+    peak_mb, budget_mb = answers.peak_bytes / 2**20, settings.memory_budget_mb
+    if budget_mb is not None and peak_mb > budget_mb:
         found.append(
-            f"The 99th percentile of single-row calls is {p99:.2f} ms; the budget, "
-            f"latency_budget_ms, is {latency_budget_ms:g} ms."
+            f"The process that served the model took {peak_mb:.0f} MB of memory; the budget, "
+            f"memory_budget_mb, is {budget_mb:g} MB."
         )
     return found
 

@@ -25,6 +25,7 @@ NODES = (
     "Trainer",
     "Evaluator",
     "ServingCheck",
+    "ModelCard",
     "Pusher",
 )
 FLAGS = ("--label", "target", "--set", "training.steps=3000", "--set", "training.batch_size=64")

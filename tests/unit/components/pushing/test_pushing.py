@@ -18,9 +18,12 @@ from tfx.types import Artifact, standard_artifacts
 from tfx.utils import proto_utils
 
 from components.errors import NodeFailed
-from components.pushing.component import base_directory, build
+from components.pushing.component import ModelCard, base_directory, build, destination
 from components.pushing.executor import Executor
 from components.pushing.settings import PushSettings
+from serving import changes
+from serving.labels import labels, live
+from serving.shelves import LocalShelf
 from serving.versions import audit, versions
 
 MODERN = {"tfx_version": "1.21.0"}  # decides the layout TFX expects inside an artifact
@@ -47,6 +50,7 @@ class Push:
 
     def __init__(self, root: Path) -> None:
         self.base = root / "serving" / "taxi"
+        self.place = str(self.base)
         model = write_model(root / "model")
         self.inputs = {
             "model": [make_artifact(standard_artifacts.Model, model, 1)],
@@ -55,18 +59,22 @@ class Push:
         }
         for name in ("model_blessing", "infra_blessing"):
             self.inputs[name][0].set_int_custom_property("blessed", 1)
-        self.pushed = make_artifact(standard_artifacts.PushedModel, root / "pushed", 4)
+        self._root = root
 
-    def do(self, **context: Any) -> Artifact:
+    def do(self, config: dict[str, Any] | None = None, **context: Any) -> Artifact:
         destination = pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(self.base))
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=self.place)
         )
+        pushed = make_artifact(standard_artifacts.PushedModel, self._root / "pushed", 4)
         Executor(BaseExecutor.Context(**context)).Do(
             self.inputs,
-            {"pushed_model": [self.pushed]},
-            {"push_destination": proto_utils.proto_to_json(destination)},
+            {"pushed_model": [pushed]},
+            {
+                "push_destination": proto_utils.proto_to_json(destination),
+                **({"custom_config": json.dumps(config)} if config is not None else {}),
+            },
         )
-        return self.pushed
+        return pushed
 
 
 @pytest.fixture
@@ -107,6 +115,99 @@ def test_model_that_is_not_blessed_is_not_published(push: Push, blessing: str, j
     )
     assert not push.base.exists()
     assert not Path(pushed.uri).exists()
+
+
+def test_origin_and_extra_files_are_shipped_with_the_model(push: Push, tmp_path: Path) -> None:
+    for name, kind, number in (
+        ("model_card", ModelCard, 5),
+        ("evaluation", standard_artifacts.ModelEvaluation, 6),
+        ("examples", standard_artifacts.Examples, 7),
+    ):
+        push.inputs[name] = [make_artifact(kind, tmp_path / name, number)]
+    push.inputs["examples"][0].set_string_custom_property("input_fingerprint", "f00d")
+    push.inputs["evaluation"][0].set_string_custom_property("candidate_metrics", '{"auc": 0.9}')
+    warm_up = Path(push.inputs["infra_blessing"][0].uri) / "tf_serving_warmup_requests"
+    for path in (
+        warm_up,
+        *(tmp_path / "model_card" / f"model_card.{end}" for end in ("md", "html")),
+    ):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(path.name)
+    origin = {"code": "c0de", "config": "c0f1", "metadata": str(tmp_path / "none.db")}
+    push.do({"origin": origin})
+    (version,) = versions(push.base)
+    assert (
+        version.properties.items()
+        >= {
+            **origin,
+            "data": "f00d",
+            "metrics": '{"auc": 0.9}',
+            "evaluation": str(tmp_path / "evaluation"),
+        }.items()
+    )
+    for name in ("model_card.md", "model_card.html", "tf_serving_warmup_requests"):
+        assert (version.path / "assets.extra" / name).read_text() == name
+
+
+def test_label_moves_to_the_new_version_and_is_noted(push: Push, tmp_path: Path) -> None:
+    store = metadata.sqlite_metadata_connection_config(str(tmp_path / "metadata.db"))
+    MetadataStore(store)
+    config = {"origin": {"metadata": str(tmp_path / "metadata.db")}}
+    pushed = push.do(config)
+    assert pushed.get_string_custom_property("label") == "stable"
+    assert live(push.base) == 1
+    [change] = MetadataStore(store).get_executions_by_type("waybill.LabelChange")
+    assert change.properties["action"].string_value == "push"
+    push.do(config)
+    assert len(MetadataStore(store).get_executions_by_type("waybill.LabelChange")) == 1
+
+
+@pytest.mark.parametrize(("label", "expected"), [("canary", {"canary": 1}), (None, {})])
+def test_label_is_the_one_that_was_asked_for(
+    push: Push, label: str | None, expected: dict[str, int]
+) -> None:
+    push.do({"push": {"label": label}})
+    assert labels(push.base) == expected
+
+
+def test_push_repeated_after_a_rollback_does_not_undo_it(push: Push) -> None:
+    push.do()
+    push.inputs["model"][0].id = 17
+    push.do()
+    changes.roll_back(LocalShelf(push.base), "stable")
+    again = push.do()
+    assert again.get_string_custom_property("pushed_version") == "2"
+    assert not again.get_string_custom_property("label")
+    assert live(push.base) == 1
+
+
+def test_old_versions_go(push: Push) -> None:
+    for number in (11, 12, 13):
+        push.inputs["model"][0].id = number
+        push.do({"push": {"keep": 1}})
+    # The one before stays too: the label can go back to it.
+    assert [version.number for version in versions(push.base)] == [2, 3]
+
+
+def test_server_that_does_not_load_keeps_the_label_where_it_is(push: Push) -> None:
+    push.do()
+    push.inputs["model"][0].id = 17
+    with pytest.raises(
+        NodeFailed, match=r"published as version 2, but not announced.*127\.0\.0\.1"
+    ):
+        push.do({"push": {"server": "http://127.0.0.1:1"}})
+    assert live(push.base) == 1
+    # Without the server, the same command goes on.
+    assert push.do().get_string_custom_property("label") == "stable"
+    assert live(push.base) == 2
+
+
+def test_model_is_pushed_to_a_url(push: Push, tmp_path: Path) -> None:
+    push.place = f"file://{tmp_path}/remote/taxi"
+    pushed = push.do()
+    assert pushed.get_string_custom_property("pushed_destination") == f"{push.place}/1"
+    assert audit(tmp_path / "remote" / "taxi") == {"1": []}
+    assert live(tmp_path / "remote" / "taxi") == 1
 
 
 def test_missing_verdict_counts_as_no(push: Push) -> None:
@@ -152,9 +253,26 @@ def test_relative_directory_starts_at_the_root(directory: str | None, expected: 
     assert base_directory(settings, root=Path("/root"), model_name="taxi") == Path(expected)
 
 
-def test_url_is_refused_with_the_reason() -> None:
-    with pytest.raises(pydantic.ValidationError, match="'gs://bucket' is a URL, expected a folder"):
-        PushSettings(directory="gs://bucket")
+def test_url_is_taken_as_it_is() -> None:
+    settings = PushSettings(directory="gs://bucket/serving/")
+    assert base_directory(settings, root=Path("/root"), model_name="taxi") is None
+    place = destination(settings, root=Path("/root"), model_name="taxi")
+    assert place == "gs://bucket/serving/taxi"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"directory": "http://host/models"}, "is no place to write to, expected a folder, or a"),
+        ({"directory": "gs://"}, "is no place to write to"),
+        ({"label": "a-b"}, "should match pattern"),
+        ({"keep": 0}, "greater than or equal to 1"),
+        ({"server": "localhost:8501"}, "is no address of a server"),
+    ],
+)
+def test_wrong_setting_is_refused_with_the_reason(settings: Any, expected: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=expected):
+        PushSettings(**settings)
 
 
 def test_node_publishes_in_a_pipeline_and_comes_from_the_cache_afterwards(tmp_path: Path) -> None:

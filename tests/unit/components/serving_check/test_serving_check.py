@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -53,6 +54,20 @@ def test_good_model_has_no_objections(run_check: Check, good_model: Path) -> Non
     assert report.reason == "40 rows were answered as the pipeline answers them"
     assert report.load_s > 0
     assert 0 < report.latency_p50_ms <= report.latency_p99_ms
+    # That of the process alone: TensorFlow's library takes some, this process takes more.
+    assert 100 << 20 < report.peak_bytes < 2 * resident_bytes()
+    assert len(report.sent) == 40
+
+
+def resident_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def test_model_over_every_budget_is_refused(run_check: Check, good_model: Path) -> None:
+    budgets = {"latency_p50_budget_ms": 1e-6, "memory_budget_mb": 1}
+    slow, large = run_check(good_model, **budgets).objections
+    assert "latency_p50_budget_ms, is 1e-06 ms" in slow
+    assert "memory_budget_mb, is 1 MB" in large
 
 
 @pytest.mark.parametrize("problem", ["multiclass", "regression"])

@@ -71,7 +71,9 @@ def test_good_model_is_blessed_as_by_the_infra_validator(
 ) -> None:
     blessing = run_node(model=make_model("good-node"), **folders)
     assert is_infra_validated(blessing)
-    assert [path.name for path in Path(blessing.uri).iterdir()] == ["INFRA_BLESSED"]
+    names = {path.name for path in Path(blessing.uri).iterdir()}
+    assert names == {"INFRA_BLESSED", "tf_serving_warmup_requests"}
+    assert blessing.get_int_custom_property("peak_bytes") > 100 << 20
     assert blessing.get_int_custom_property("num_rows") == 5
     assert blessing.get_float_custom_property("load_s") > 0
     p50, p99 = (blessing.get_float_custom_property(f"latency_{name}_ms") for name in ("p50", "p99"))

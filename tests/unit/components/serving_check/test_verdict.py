@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.serving_check.settings import ServingCheckSettings
 from components.serving_check.verdict import (
     Answers,
     compare,
@@ -32,6 +33,7 @@ def make_answers(**changes: Any) -> Answers:
         "odd_outputs": {"the row without any value": {"probability": [[0.5]]}},
         "latencies_ms": [1.0, 2.0],
         "load_s": 0.5,
+        "peak_bytes": 300 << 20,
     }
     values |= changes
     raw = {"raw_outputs": values["outputs"], "raw_odd_outputs": values["odd_outputs"]}
@@ -39,8 +41,8 @@ def make_answers(**changes: Any) -> Answers:
 
 
 def judge(answers: Answers, **changes: Any) -> list[str]:
-    values: dict[str, Any] = {"data_spec": make_data_spec(), "tolerance": 1e-5}
-    return objections(answers, [[0.25], [0.75]], **{**values, **changes})
+    settings = ServingCheckSettings(**changes)
+    return objections(answers, [[0.25], [0.75]], data_spec=make_data_spec(), settings=settings)
 
 
 @given(st.lists(st.lists(numbers, min_size=2, max_size=2)))
@@ -163,8 +165,34 @@ def test_raw_answers_may_differ_by_the_tolerance(want: float, got: float) -> Non
     assert bool(found) == (abs(want - got) / max(1, abs(want)) > 0.5)
 
 
-def test_latency_counts_only_with_a_budget() -> None:
-    slow = make_answers(latencies_ms=[1.0, 80.0])
-    assert judge(slow) == []
-    (objection,) = judge(slow, latency_budget_ms=50.0)
-    assert "is 80.00 ms; the budget, latency_budget_ms, is 50 ms" in objection
+@pytest.mark.parametrize(
+    ("budgets", "expected"),
+    [
+        ({}, []),
+        (
+            {"latency_budget_ms": 50},
+            ["99th percentile of single-row calls is 80.00 ms; the budget, latency_budget_ms, is"],
+        ),
+        ({"latency_budget_ms": 80, "latency_p50_budget_ms": 1}, []),
+        (
+            {"latency_p50_budget_ms": 0.5},
+            ["median of single-row calls is 1.00 ms; the budget, latency_p50_budget_ms, is 0.5"],
+        ),
+        ({"memory_budget_mb": 300}, []),
+        (
+            {"memory_budget_mb": 299.5},
+            ["took 300 MB of memory; the budget, memory_budget_mb, is 299.5 MB"],
+        ),
+        (
+            {"latency_budget_ms": 1, "latency_p50_budget_ms": 0.1, "memory_budget_mb": 1},
+            ["median", "99th percentile", "memory"],
+        ),
+    ],
+)
+def test_latency_and_memory_count_only_with_a_budget(
+    budgets: dict[str, float], expected: list[str]
+) -> None:
+    found = judge(make_answers(latencies_ms=[1.0, 1.0, 80.0]), **budgets)
+    assert len(found) == len(expected)
+    for sentence, part in zip(found, expected, strict=True):
+        assert part in sentence
