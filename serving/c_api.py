@@ -1,72 +1,81 @@
-"""TensorFlow's C API through `ctypes`: which functions are called, and their types."""
+"""TensorFlow's C API through `ctypes`: which functions are called, and their types.
+
+Calls that may take long give Python's lock back meanwhile. All others keep it: to give it back and
+to wait for it again would take longer than the call.
+"""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from serving.errors import ModelError
 
-_POINTER_RESULTS = (
-    "TF_NewStatus",
-    "TF_NewGraph",
-    "TF_NewBuffer",
-    "TF_NewSessionOptions",
-    "TF_LoadSessionFromSavedModel",
-    "TF_GraphOperationByName",
-    "TF_AllocateTensor",
-    "TF_TensorData",
-    "TF_StringGetDataPointer",
-)
-_RELEASES = (
-    "TF_DeleteBuffer",
-    "TF_DeleteGraph",
-    "TF_DeleteSessionOptions",
-    "TF_DeleteStatus",
-    "TF_DeleteTensor",
-    "TF_StringInit",
-)
+_POINTER, _SIZE, _INT, _TEXT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_char_p
+
+# Function to its result and arguments.
+_LONG_CALLS: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
+    "TF_LoadSessionFromSavedModel": (
+        _POINTER,
+        (_POINTER, _POINTER, _TEXT, _POINTER, _INT, _POINTER, _POINTER, _POINTER),
+    ),
+    "TF_SessionRun": (
+        None,
+        (
+            *(_POINTER, _POINTER),
+            *(_POINTER, _POINTER, _INT),
+            *(_POINTER, _POINTER, _INT),
+            *(_POINTER, _INT, _POINTER, _POINTER),
+        ),
+    ),
+    "TF_CloseSession": (None, (_POINTER, _POINTER)),
+    "TF_DeleteSession": (None, (_POINTER, _POINTER)),
+    "TF_DeleteGraph": (None, (_POINTER,)),
+}
+_SHORT_CALLS: Mapping[str, tuple[Any, tuple[Any, ...]]] = {
+    "TF_NewStatus": (_POINTER, ()),
+    "TF_GetCode": (_INT, (_POINTER,)),
+    "TF_Message": (_TEXT, (_POINTER,)),
+    "TF_DeleteStatus": (None, (_POINTER,)),
+    "TF_NewBuffer": (_POINTER, ()),
+    "TF_NewBufferFromString": (_POINTER, (_TEXT, _SIZE)),
+    "TF_DeleteBuffer": (None, (_POINTER,)),
+    "TF_NewGraph": (_POINTER, ()),
+    "TF_GraphOperationByName": (_POINTER, (_POINTER, _TEXT)),
+    "TF_NewSessionOptions": (_POINTER, ()),
+    "TF_SetConfig": (None, (_POINTER, _TEXT, _SIZE, _POINTER)),
+    "TF_DeleteSessionOptions": (None, (_POINTER,)),
+    "TF_AllocateTensor": (_POINTER, (_INT, _POINTER, _INT, _SIZE)),
+    "TF_DeleteTensor": (None, (_POINTER,)),
+    "TF_TensorType": (_INT, (_POINTER,)),
+    "TF_NumDims": (_INT, (_POINTER,)),
+    "TF_Dim": (ctypes.c_int64, (_POINTER, _INT)),
+    "TF_TensorData": (_POINTER, (_POINTER,)),
+    "TF_TensorByteSize": (_SIZE, (_POINTER,)),
+    "TF_StringInit": (None, (_POINTER,)),
+    "TF_StringCopy": (None, (_POINTER, _TEXT, _SIZE)),
+    "TF_StringAssignView": (None, (_POINTER, _TEXT, _SIZE)),
+    "TF_StringGetDataPointer": (_POINTER, (_POINTER,)),
+    "TF_StringGetSize": (_SIZE, (_POINTER,)),
+}
 
 
 def load_library(path: Path) -> Any:
-    """Loads the library and declares every function whose default types would be wrong.
+    """Loads the library and declares every function that is called.
 
     Raises:
-        ModelError: it does not load.
+        ModelError: it does not load, or lacks a function.
     """
     try:
-        tf: Any = ctypes.CDLL(str(path))
-    except OSError as error:
+        tf: Any = ctypes.PyDLL(str(path))
+        waiting: Any = ctypes.CDLL(str(path))
+        for name in _LONG_CALLS:
+            setattr(tf, name, getattr(waiting, name))
+        for name, (result, arguments) in {**_LONG_CALLS, **_SHORT_CALLS}.items():
+            function = getattr(tf, name)
+            function.restype, function.argtypes = result, arguments
+    except (OSError, AttributeError) as error:
         raise ModelError(f"TensorFlow's library does not load: {error}") from error
-    pointer, size = ctypes.c_void_p, ctypes.c_size_t
-    for name in _POINTER_RESULTS:
-        getattr(tf, name).restype = pointer
-    tf.TF_Message.restype = ctypes.c_char_p
-    tf.TF_Dim.restype = ctypes.c_int64
-    tf.TF_StringGetSize.restype = size
-    for name in ("TF_GetCode", "TF_Message", "TF_NumDims", "TF_TensorType", "TF_TensorData"):
-        getattr(tf, name).argtypes = (pointer,)
-    for name in _RELEASES:
-        getattr(tf, name).argtypes = (pointer,)
-        getattr(tf, name).restype = None
-    for name in ("TF_CloseSession", "TF_DeleteSession"):
-        getattr(tf, name).argtypes = (pointer, pointer)
-        getattr(tf, name).restype = None
-    tf.TF_Dim.argtypes = (pointer, ctypes.c_int)
-    tf.TF_StringGetSize.argtypes = tf.TF_StringGetDataPointer.argtypes = (pointer,)
-    tf.TF_StringAssignView.argtypes = (pointer, ctypes.c_char_p, size)
-    tf.TF_GraphOperationByName.argtypes = (pointer, ctypes.c_char_p)
-    tf.TF_AllocateTensor.argtypes = (ctypes.c_int, pointer, ctypes.c_int, size)
-    tf.TF_LoadSessionFromSavedModel.argtypes = (
-        *(pointer, pointer, ctypes.c_char_p, pointer),
-        *(ctypes.c_int, pointer, pointer, pointer),
-    )
-    tf.TF_SessionRun.argtypes = (
-        *(pointer, pointer),
-        *(pointer, pointer, ctypes.c_int),
-        *(pointer, pointer, ctypes.c_int),
-        *(pointer, ctypes.c_int, pointer, pointer),
-    )
-    tf.TF_SessionRun.restype = None
     return tf

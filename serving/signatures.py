@@ -4,7 +4,9 @@ Only these fields of TensorFlow's public messages are followed:
 
     MetaGraphDef.signature_def = 5   map<string, SignatureDef>
     SignatureDef.inputs = 1, .outputs = 2   map<string, TensorInfo>
-    TensorInfo.name = 1, .dtype = 2
+    TensorInfo.name = 1, .dtype = 2, .tensor_shape = 3
+    TensorShapeProto.dim = 2, .unknown_rank = 3
+    Dim.size = 1
 """
 
 from __future__ import annotations
@@ -17,10 +19,17 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 @dataclasses.dataclass(frozen=True)
 class TensorRef:
-    """A tensor of the graph, `operation:index`, and TensorFlow's number of its type."""
+    """A tensor of the graph.
+
+    Attributes:
+        name: `operation:index`.
+        dtype: TensorFlow's number of its type.
+        shape: its sizes, -1 where one is not known; None if not even their number is.
+    """
 
     name: str
     dtype: int
+    shape: tuple[int, ...] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,14 +52,49 @@ def read_signatures(meta_graph: bytes) -> dict[str, Signature]:
     return found
 
 
+def signature_map(meta_graph: bytes) -> bytes:
+    """The signatures in a serialized MetaGraphDef, complete, as a serialized SignatureDefMap."""
+    # An entry of one map is an entry of the other: both are signature by name.
+    entries = [value for number, value in _fields(memoryview(meta_graph)) if number == 5]
+    return b"".join(
+        b"\x0a" + to_varint(len(entry)) + entry
+        for entry in entries
+        if isinstance(entry, memoryview)
+    )
+
+
+def to_varint(value: int) -> bytes:
+    """A number that is not negative, as protobuf writes it."""
+    digits = bytearray()
+    while value > 0x7F:
+        digits.append(value & 0x7F | 0x80)
+        value >>= 7
+    digits.append(value)
+    return bytes(digits)
+
+
 def _tensors(signature: memoryview, *, field: int) -> dict[str, TensorRef]:
     tensors = {}
     for name, info in _map_entries(signature, field=field):
         values = dict(_fields(info))
         dtype = values.get(2, 0)
         assert isinstance(dtype, int)
-        tensors[name] = TensorRef(_text(values.get(1)), dtype)
+        shape = values.get(3, memoryview(b""))
+        assert isinstance(shape, memoryview)
+        tensors[name] = TensorRef(_text(values.get(1)), dtype, _shape(shape))
     return dict(sorted(tensors.items()))
+
+
+def _shape(message: memoryview) -> tuple[int, ...] | None:
+    sizes = []
+    for number, value in _fields(message):
+        if number == 3 and value:
+            return None
+        if number == 2 and isinstance(value, memoryview):
+            size = dict(_fields(value)).get(1, 0)
+            assert isinstance(size, int)
+            sizes.append(size if size < 2**63 else -1)
+    return tuple(sizes)
 
 
 def _map_entries(message: memoryview, *, field: int) -> Iterator[tuple[str, memoryview]]:

@@ -7,12 +7,14 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 
 from serving.errors import ModelError
 from serving.runtime import SavedModel, Tensor, find_library
@@ -78,6 +80,15 @@ class Model(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="numbers")])
     def numbers(self, numbers: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"doubled": self._weight * numbers}
+
+
+def refs_of(infos: Mapping[str, Any]) -> dict[str, TensorRef]:
+    return {key: TensorRef(info.name, info.dtype, shape_of(info)) for key, info in infos.items()}
+
+
+def shape_of(info: Any) -> tuple[int, ...] | None:
+    shape = info.tensor_shape
+    return None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)
 
 
 @pytest.fixture(scope="module")
@@ -154,16 +165,32 @@ def test_closed_model_leaves_others_alone(model: SavedModel, model_dir: Path) ->
 
 def test_signatures_are_those_tensorflow_reads(model: SavedModel, model_dir: Path) -> None:
     saved = saved_model_pb2.SavedModel.FromString((model_dir / "saved_model.pb").read_bytes())
+    definitions = saved.meta_graphs[0].signature_def
     expected = {
-        name: Signature(
-            {key: TensorRef(info.name, info.dtype) for key, info in definition.inputs.items()},
-            {key: TensorRef(info.name, info.dtype) for key, info in definition.outputs.items()},
-        )
-        for name, definition in saved.meta_graphs[0].signature_def.items()
+        name: Signature(refs_of(definition.inputs), refs_of(definition.outputs))
+        for name, definition in definitions.items()
         if not name.startswith("__")
     }
     assert model.signatures == expected
     assert read_signatures(saved.meta_graphs[0].SerializeToString()) == expected
+    told = SignatureDefMap.FromString(model.signature_map).signature_def
+    assert dict(told.items()) == dict(definitions.items())
+
+
+def test_shapes_keep_what_is_not_known() -> None:
+    info = meta_graph_pb2.TensorInfo(name="x:0", dtype=1)
+    info.tensor_shape.unknown_rank = True
+    graph = meta_graph_pb2.MetaGraphDef()
+    graph.signature_def["s"].inputs["rank"].CopyFrom(info)
+    info.tensor_shape.unknown_rank = False
+    graph.signature_def["s"].inputs["scalar"].CopyFrom(info)
+    for size in (-1, 3, 2**40, 0):
+        info.tensor_shape.dim.add(size=size)
+    graph.signature_def["s"].inputs["sizes"].CopyFrom(info)
+    inputs = read_signatures(graph.SerializeToString())["s"].inputs
+    assert inputs["rank"].shape is None
+    assert inputs["scalar"].shape == ()
+    assert inputs["sizes"].shape == (-1, 3, 2**40, 0)
 
 
 def test_unknown_signature_is_named_with_the_known_ones(model: SavedModel) -> None:

@@ -8,14 +8,25 @@ import os
 import resource
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import filelock
 import pytest
 
+from serving import contents
+from serving.contents import FileRecord
 from serving.errors import PublishError
-from serving.versions import Version, audit, publish, verify, versions
+from serving.versions import (
+    Version,
+    audit,
+    locked,
+    numbers,
+    publish,
+    remove,
+    verify,
+    versions,
+)
 
 
 @pytest.fixture
@@ -96,6 +107,61 @@ def test_same_model_with_another_key_is_published_again(
     first, second = push(model, base, "run-1"), push(model, base, "run-2")
     assert (first.number, second.number) == (1, 2)
     assert first.sha256 == second.sha256
+
+
+def test_extra_files_are_shipped_and_win_over_the_models_own(
+    make_model: Callable[..., Path], base: Path, tmp_path: Path
+) -> None:
+    model = make_model()
+    (model / "assets.extra").mkdir()
+    (model / "assets.extra" / "card.md").write_text("old")
+    card = tmp_path / "card.md"
+    card.write_text("new")
+    version = publish(
+        model, base, key="a", properties={}, extras={"assets.extra/card.md": card, "more/x": card}
+    )
+    assert (version.path / "assets.extra" / "card.md").read_text() == "new"
+    assert (version.path / "more" / "x").read_text() == "new"
+    assert verify(version) == []
+    card.write_text("changed since")
+    assert verify(version) == []
+
+
+def test_file_system_that_gives_back_something_else_is_named(
+    make_model: Callable[..., Path], base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_model()
+    real = contents.copy
+
+    def copy(files: Mapping[str, Path], target: Path) -> tuple[FileRecord, ...]:
+        records = real(files, target)
+        (target / "saved_model.pb").write_text("rotten")
+        return records
+
+    monkeypatch.setattr(contents, "copy", copy)
+    with pytest.raises(PublishError, match=r"saved_model\.pb reads back otherwise"):
+        push(model, base, "run-1")
+    assert names_in(base) == {".lock"}
+
+
+def test_removed_version_is_gone_and_its_number_is_not_given_again(
+    make_model: Callable[..., Path], base: Path
+) -> None:
+    for key in "abc":
+        push(make_model(key), base, key)
+    with locked(base):
+        remove(base, [1, 3])
+    assert numbers(base) == [2]
+    assert names_in(base) == {".lock", ".last_version", "2"}
+    assert push(make_model("d"), base, "d").number == 4
+
+
+def test_version_that_cannot_be_removed_is_named(
+    make_model: Callable[..., Path], base: Path
+) -> None:
+    push(make_model(), base, "a")
+    with locked(base), pytest.raises(PublishError, match=r"Cannot remove a version of .*No such"):
+        remove(base, [9])
 
 
 def test_damaged_version_is_published_again(make_model: Callable[..., Path], base: Path) -> None:

@@ -1,0 +1,1 @@
+"""The embedded server: REST and gRPC as TF Serving speaks them, in one small process."""
