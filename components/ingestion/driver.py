@@ -14,7 +14,7 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.errors import ConfigError
-from components.ingestion import sources, spans
+from components.ingestion import raw_files, sources, spans
 from components.ingestion.reading import Reading, input_config
 
 # All spans of a window, where `span` is only the last.
@@ -51,7 +51,8 @@ class ContentDriver(driver.FileBasedDriver):
         # As in TFX, the span of a path without one is 0.
         exec_properties[utils.SPAN_PROPERTY_NAME] = chosen[-1].span if chosen else 0
         exec_properties[utils.VERSION_PROPERTY_NAME] = chosen[-1].version if chosen else None
-        exec_properties[utils.FINGERPRINT_PROPERTY_NAME] = sources.content_hash(base_dir, files)
+        fingerprint, self._files = sources.hash_files(base_dir, files)
+        exec_properties[utils.FINGERPRINT_PROPERTY_NAME] = fingerprint
         if len(chosen) > 1:
             exec_properties[_SPANS] = f"{chosen[0].span}-{chosen[-1].span}"
         return exec_properties
@@ -59,10 +60,11 @@ class ContentDriver(driver.FileBasedDriver):
     def run(self, execution_info: portable.ExecutionInfo) -> driver_output_pb2.DriverOutput:
         """Records on the artifact what was chosen."""
         result = super().run(execution_info)
+        [artifact] = result.output_artifacts[standard_component_specs.EXAMPLES_KEY].artifacts
+        artifact.custom_properties[raw_files.INPUT].string_value = raw_files.dump(self._files)
         # A protobuf map makes an entry for a key that it is asked for.
         if _SPANS in result.exec_properties:
             window = result.exec_properties[_SPANS].string_value
-            [artifact] = result.output_artifacts[standard_component_specs.EXAMPLES_KEY].artifacts
             artifact.custom_properties[_SPANS].string_value = window
         return result
 

@@ -146,7 +146,9 @@ class RecordExecutor(ShardsExecutor):
         """A section is a file."""
         types = inputs.reading.column_types
         images = tuple(name for name, dtype in types.items() if dtype == "image")
-        return RecordReader(images=images), [Shard(file, split) for split, file in inputs.files]
+        return RecordReader(images=images), [
+            Shard(file, split, file) for split, file in inputs.files
+        ]
 
     def times(self, inputs: Inputs, column: str) -> Iterator[pa.Array]:
         """See `ShardsExecutor`."""

@@ -63,6 +63,15 @@ class Reading:
         return cls(dialect=Dialect(**dialect), spans=Choice(**choice) if choice else None, **values)
 
 
+def with_span(custom_config: str, span: int) -> str:
+    """The packed `Reading` of data in spans, as JSON, but for another span."""
+    reading = Reading.of({standard_component_specs.CUSTOM_CONFIG_KEY: custom_config})
+    assert reading.spans is not None
+    choice = dataclasses.replace(reading.spans, span=span)
+    text: str = proto_utils.proto_to_json(dataclasses.replace(reading, spans=choice).pack())
+    return text
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Inputs:
     """The files of an execution, and its splits.

@@ -33,6 +33,21 @@ _SPLITS = (("train", "eval"), ("train", "eval", "test"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RawFile:
+    """A file of the data, as it is recorded.
+
+    Attributes:
+        path: absolute.
+        bytes: its size.
+        sha256: of its content, as hex.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
     """The files that are the data.
 
@@ -165,14 +180,35 @@ def _visible(pattern: str) -> str:
 
 def content_hash(base_dir: Path, files: Iterable[Path]) -> str:
     """SHA-256 over each file's name relative to `base_dir`, size and content, in order of name."""
-    digest = hashlib.sha256()
+    whole = hashlib.sha256()
+    _hash(base_dir, files, whole)
+    return whole.hexdigest()
+
+
+def hash_files(base_dir: Path, files: Iterable[Path]) -> tuple[str, tuple[RawFile, ...]]:
+    """`content_hash`, and each file with its own hash, in order of name; reads each file once."""
+    whole = hashlib.sha256()
+    found = _hash(base_dir, files, whole, each=True)
+    return whole.hexdigest(), found
+
+
+def _hash(
+    base_dir: Path, files: Iterable[Path], whole: hashlib._Hash, *, each: bool = False
+) -> tuple[RawFile, ...]:
+    found = []
     for name, file in sorted((file.relative_to(base_dir).as_posix(), file) for file in files):
         encoded = name.encode("utf-8", "surrogateescape")
-        digest.update(b"%d:%b%d:" % (len(encoded), encoded, file.stat().st_size))
+        num_bytes = file.stat().st_size
+        whole.update(b"%d:%b%d:" % (len(encoded), encoded, num_bytes))
+        own = hashlib.sha256()
         with file.open("rb") as handle:
             while block := handle.read(_BLOCK_BYTES):
-                digest.update(block)
-    return digest.hexdigest()
+                whole.update(block)
+                # Twice the work for the processor, so only where it is asked for.
+                if each:
+                    own.update(block)
+        found.append(RawFile(path=str(file), bytes=num_bytes, sha256=own.hexdigest()))
+    return tuple(found) if each else ()
 
 
 def _split_folders(path: Path) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ class TableExecutor(ShardsExecutor):
                 "again."
             )
         shards = [
-            Shard(part, split)
+            Shard(part, split, file)
             for split, file in inputs.files
             for part in table.parts(file, SECTION_BYTES)
         ]

@@ -1,12 +1,16 @@
-"""Reads a TFX metadata store; opens it for the few that write.
+"""Reads a metadata store of TFX, ours or another's; opens it for the few that write.
 
-Events are walked in batches of ids; `filter_query` is not used, since ml-metadata 1.21 has none.
+The only part of lineage that imports ml_metadata, and what it calls is in 1.17 as in 1.21: no
+`filter_query`, which 1.21 has dropped. Everything is found by number, by name, or along events and
+contexts; lists are read backwards by ranges of numbers, since its pages cannot be asked for one by
+one.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,55 +19,65 @@ from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2
 
 from components.errors import ConfigError
-from pipeline.lineage.models import Artifact, Execution, Value
+from pipeline.lineage import backslashes, connection, placing, records
+from pipeline.lineage.connection import Address, explain
+from pipeline.lineage.models import Artifact, Edge, Execution, Run, channels
 
-_Event = metadata_store_pb2.Event
-_STATES = metadata_store_pb2.Execution.State
 _MAX_EXECUTIONS = 200
+# Ids in one call: a database's limit of a statement, and a server's of an answer, are further off.
+_BATCH = 1_000
+_FIRST_PAGE = 64
+# ML Metadata waits about two seconds between retries.
+_RETRIES = 3
+_GRPC_TIMEOUT_S = 60
+_MAX_MESSAGE_BYTES = 2**31 - 1
 
 
-def open_store(database: Path, *, writable: bool = False) -> ml_metadata.MetadataStore | None:
-    """Connects to the store in a SQLite file; None where there is none yet.
+def open_store(
+    where: Path | Address, *, writable: bool = False
+) -> ml_metadata.MetadataStore | None:
+    """Connects to a store; None where it is a file that is not there yet.
+
+    Args:
+        where: an address, or the path of a SQLite file.
+        writable: whether anything will be written.
 
     Raises:
-        ConfigError: the file is no metadata store, or cannot be read.
+        ConfigError: it is no metadata store, or cannot be read.
     """
-    if not database.is_file() or not database.stat().st_size:
+    address = where if isinstance(where, Address) else _file(where)
+    if address.kind == "sqlite" and not (address.path.is_file() and address.path.stat().st_size):
         return None
-    mode = metadata_store_pb2.SqliteMetadataSourceConfig
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(database)
-    config.sqlite.connection_mode = mode.READWRITE if writable else mode.READONLY
-    try:
-        return ml_metadata.MetadataStore(config)
-    except (RuntimeError, errors.StatusError) as error:
-        reason = str(error).partition(" query: ")[0]
-        raise ConfigError(
-            f"{database} is not a metadata store: {reason}. Move it away, or use another --root."
-        ) from error
+    return _connect(address, writable=writable)
 
 
 class LineageStore:
-    """A read-only view of the store in a SQLite file; all methods read anew."""
+    """A read-only view of a store: a `pipeline.lineage.reader.Reader`; all methods read anew."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, where: Path | Address) -> None:
         """Opens the store.
 
         Args:
-            database: the SQLite file; where there is none, the history is empty.
+            where: an address; or a SQLite file, which is empty history where it does not exist.
 
         Raises:
-            ConfigError: the file is no metadata store.
+            ConfigError: there is no store, or it cannot be read.
         """
-        self._store = open_store(database)
+        self._address = where if isinstance(where, Address) else _file(where)
+        if isinstance(where, Address):
+            self._store = _connect(where)
+        else:
+            self._store = open_store(where)
         if self._store is not None:
-            self._types = {kind.id: kind.name for kind in self._store.get_artifact_types()}
+            self._artifact_types = _names(self._ask("get_artifact_types"))
+            self._execution_types = _names(self._ask("get_execution_types"))
+            self._context_types = _names(self._ask("get_context_types"))
 
     def executions(self, pipeline: str, node: str) -> list[Execution]:
-        """The latest executions of a node, newest first, at most 200."""
+        """The latest executions of a node with their artifacts, newest first, at most 200."""
         if self._store is None:
             return []
-        context = self._store.get_context_by_type_and_name("node", f"{pipeline}.{node}")
+        context = self._ask("get_context_by_type_and_name", "node", f"{pipeline}.{node}")
         if context is None:
             return []
         options = ml_metadata.ListOptions(
@@ -71,65 +85,225 @@ class LineageStore:
             order_by=ml_metadata.OrderByField.ID,
             is_asc=False,
         )
-        found = self._store.get_executions_by_context(context.id, list_options=options)
-        return self._with_artifacts(node, sorted(found, key=lambda item: item.id, reverse=True))
-
-    def _with_artifacts(self, node: str, found: Sequence[Any]) -> list[Execution]:
-        assert self._store is not None
-        if not found:
-            return []
-        events = self._store.get_events_by_execution_ids([item.id for item in found])
-        artifacts = self._artifacts({event.artifact_id for event in events})
-        channels: dict[tuple[int, bool], dict[str, list[Artifact]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
-        for event in events:
-            is_output = event.type in (_Event.OUTPUT, _Event.DECLARED_OUTPUT)
-            key = event.path.steps[0].key if event.path.steps else ""
-            artifact = artifacts.get(event.artifact_id)
-            if artifact is not None:
-                channels[event.execution_id, is_output][key].append(artifact)
+        found = self._ask("get_executions_by_context", context.id, list_options=options)
+        edges: dict[int, list[Edge]] = defaultdict(list)
+        for edge in self.edges_of_executions(item.id for item in found):
+            edges[edge.execution].append(edge)
+        wanted = {edge.artifact for of_one in edges.values() for edge in of_one}
+        artifacts = self.artifacts_by_id(wanted)
         return [
-            Execution(
-                id=item.id,
+            replace(
+                records.execution(item, self._execution_types),
                 node=node,
-                state=_STATES.Name(item.last_known_state),
-                run=_text(item, "pipeline_run_id"),
-                started_ms=item.create_time_since_epoch,
-                updated_ms=item.last_update_time_since_epoch,
-                properties=_properties(item),
-                inputs={k: tuple(v) for k, v in channels[item.id, False].items()},
-                outputs={k: tuple(v) for k, v in channels[item.id, True].items()},
+                pipeline=pipeline,
+                run=_run_id(item),
+                inputs=channels(edges[item.id], artifacts, is_output=False),
+                outputs=channels(edges[item.id], artifacts, is_output=True),
             )
-            for item in found
+            for item in sorted(found, key=lambda item: item.id, reverse=True)
         ]
 
-    def _artifacts(self, ids: Iterable[int]) -> dict[int, Artifact]:
-        assert self._store is not None
+    def artifacts_by_id(self, ids: Iterable[int]) -> dict[int, Artifact]:
+        """See `Reader`."""
         return {
-            item.id: self._artifact(item) for item in self._store.get_artifacts_by_id(sorted(ids))
+            item.id: records.artifact(item, self._artifact_types)
+            for batch in _batches(ids)
+            for item in self._ask("get_artifacts_by_id", batch)
         }
 
-    def _artifact(self, item: Any) -> Artifact:
-        return Artifact(
-            id=item.id,
-            type=self._types.get(item.type_id, ""),
-            uri=item.uri,
-            live=item.state == metadata_store_pb2.Artifact.LIVE,
-            properties=_properties(item),
+    def artifacts_at(self, uri: str) -> list[Artifact]:
+        """See `Reader`."""
+        found = [
+            records.artifact(item, self._artifact_types)
+            for item in self._ask("get_artifacts_by_uri", uri)
+        ]
+        return sorted(found, key=lambda item: item.id)
+
+    def executions_by_id(self, ids: Iterable[int]) -> dict[int, Execution]:
+        """See `Reader`."""
+        return {
+            item.id: records.execution(item, self._execution_types)
+            for batch in _batches(ids)
+            for item in self._ask("get_executions_by_id", batch)
+        }
+
+    def executions_of_type(self, name: str) -> list[Execution]:
+        """See `Reader`."""
+        return self._converted(self._ask("get_executions_by_type", name))
+
+    def execution_types(self) -> list[str]:
+        """See `Reader`."""
+        return list(self._execution_types.values())
+
+    def edges_of_executions(self, ids: Iterable[int]) -> list[Edge]:
+        """See `Reader`."""
+        return self._edges("get_events_by_execution_ids", ids)
+
+    def edges_of_artifacts(self, ids: Iterable[int]) -> list[Edge]:
+        """See `Reader`."""
+        return self._edges("get_events_by_artifact_ids", ids)
+
+    def run(self, name: str) -> Run | None:
+        """See `Reader`."""
+        for kind in set(records.RUN_TYPES) & set(self._context_types.values()):
+            context = self._ask("get_context_by_type_and_name", kind, name)
+            if context is not None:
+                return self._run(context)
+        return None
+
+    def runs(self) -> Iterator[Run]:
+        """See `Reader`."""
+        for context in self._newest("contexts"):
+            if self._context_types.get(context.type_id) in records.RUN_TYPES:
+                yield self._run(context)
+
+    def executions_of_run(self, run: Run) -> list[Execution]:
+        """See `Reader`."""
+        found = self._converted(self._ask("get_executions_by_context", run.context))
+        return [replace(item, run=run.id, pipeline=run.pipeline) for item in found]
+
+    def newest_artifacts(self) -> Iterator[Artifact]:
+        """See `Reader`."""
+        for item in self._newest("artifacts"):
+            yield records.artifact(item, self._artifact_types)
+
+    def newest_executions(self) -> Iterator[Execution]:
+        """See `Reader`."""
+        for item in self._newest("executions"):
+            yield records.execution(item, self._execution_types)
+
+    def placed(self, executions: Iterable[Execution]) -> dict[int, Execution]:
+        """See `Reader`."""
+        return placing.placed(self, executions, self._place)
+
+    def _place(self, item: Execution) -> tuple[Execution, Run | None]:
+        """An execution with its node, run and pipeline, and the run without its pipeline's own."""
+        names: dict[str, Any] = {}
+        for context in self._ask("get_contexts_by_execution", item.id):
+            kind = self._context_types.get(context.type_id, "")
+            for place in (records.RUN_TYPES, records.PIPELINE_TYPES, records.NODE_TYPES):
+                if kind in place:
+                    names[place[0]] = context
+        pipeline, run, node = (
+            names[place[0]].name if place[0] in names else ""
+            for place in (records.PIPELINE_TYPES, records.RUN_TYPES, records.NODE_TYPES)
         )
+        node = records.node_name(node, pipeline, run) or item.node
+        placed = replace(item, pipeline=pipeline, run=run, node=node)
+        if not run:
+            return placed, None
+        context = names[records.RUN_TYPES[0]]
+        return placed, _run(context, pipeline)
+
+    def _run(self, context: Any) -> Run:
+        for parent in self._ask("get_parent_contexts_by_context", context.id):
+            if self._context_types.get(parent.type_id) in records.PIPELINE_TYPES:
+                return _run(context, parent.name)
+        return _run(context, "")
+
+    def _converted(self, items: Iterable[Any]) -> list[Execution]:
+        found = [records.execution(item, self._execution_types) for item in items]
+        return sorted(found, key=lambda item: item.id)
+
+    def _edges(self, method: str, ids: Iterable[int]) -> list[Edge]:
+        return [
+            records.edge(event) for batch in _batches(ids) for event in self._ask(method, batch)
+        ]
+
+    def _newest(self, kind: str) -> Iterator[Any]:
+        """All artifacts, executions or contexts, newest first, by ever larger ranges of ids."""
+        newest = ml_metadata.ListOptions(
+            limit=1, order_by=ml_metadata.OrderByField.ID, is_asc=False
+        )
+        for last in self._ask(f"get_{kind}", list_options=newest):
+            end, size = last.id, _FIRST_PAGE
+            while end > 0:
+                start = max(1, end - size + 1)
+                found = self._ask(f"get_{kind}_by_id", range(start, end + 1))
+                yield from sorted(found, key=lambda item: item.id, reverse=True)
+                end, size = start - 1, min(2 * size, _BATCH)
+
+    def _ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return getattr(self._store, method)(*args, **kwargs)
+        except errors.StatusError as error:
+            raise ConfigError(explain(self._address, error)) from error
 
 
-def _properties(item: Any) -> dict[str, Value]:
-    values: dict[str, Value] = {}
-    for source in (item.properties, item.custom_properties):
-        for name, value in source.items():
-            kind = value.WhichOneof("value")
-            if kind in ("int_value", "double_value", "string_value", "bool_value"):
-                values[name] = getattr(value, kind)
-    return values
+def _connect(address: Address, *, writable: bool = False) -> ml_metadata.MetadataStore:
+    if address.kind == "sqlite" and not address.path.is_file():
+        raise ConfigError(
+            f"{address.path}: there is no metadata store. Run the pipeline first, or name another "
+            "--store."
+        )
+    try:
+        if address.kind == "grpc":
+            return ml_metadata.MetadataStore(server_config(address))
+        return ml_metadata.MetadataStore(database_config(address, writable=writable))
+    except (RuntimeError, errors.StatusError) as error:
+        raise ConfigError(explain(address, error)) from error
 
 
-def _text(item: Any, name: str) -> str:
-    value = item.custom_properties.get(name) or item.properties.get(name)
-    return value.string_value if value is not None else ""
+def server_config(address: Address) -> Any:
+    """How ML Metadata's client connects to its server."""
+    config = metadata_store_pb2.MetadataStoreClientConfig(host=address.host, port=address.port)
+    config.client_timeout_sec = _GRPC_TIMEOUT_S
+    config.channel_arguments.max_receive_message_length = _MAX_MESSAGE_BYTES
+    return config
+
+
+def database_config(address: Address, *, writable: bool) -> Any:
+    """How ML Metadata connects to a file or a database, which must be there."""
+    config = metadata_store_pb2.ConnectionConfig()
+    config.retry_options.max_num_retries = _RETRIES
+    if address.kind == "sqlite":
+        mode = metadata_store_pb2.SqliteMetadataSourceConfig
+        config.sqlite.filename_uri = str(address.path)
+        config.sqlite.connection_mode = mode.READWRITE if writable else mode.READONLY
+        return config
+    if address.kind == "postgresql":
+        backslashes.install()
+    database = config.mysql if address.kind == "mysql" else config.postgresql
+    database.user = address.user
+    database.skip_db_creation = True
+    if secret := connection.password():
+        database.password = secret
+    if address.kind == "mysql":
+        config.mysql.database = address.database
+    else:
+        config.postgresql.dbname = address.database
+    if address.socket:
+        config.mysql.socket = address.socket
+        return config
+    database.host = address.host
+    # ML Metadata has the port of the one as a number, of the other as text.
+    database.port = address.port if address.kind == "mysql" else str(address.port)
+    return config
+
+
+def _file(path: Path) -> Address:
+    return Address(kind="sqlite", path=path)
+
+
+def _run(context: Any, pipeline: str) -> Run:
+    return Run(
+        pipeline=pipeline,
+        id=context.name,
+        context=context.id,
+        started_ms=context.create_time_since_epoch,
+        properties=records.properties(context),
+    )
+
+
+def _run_id(item: Any) -> str:
+    return str(records.properties(item).get("pipeline_run_id", ""))
+
+
+def _names(types: Iterable[Any]) -> dict[int, str]:
+    return {item.id: item.name for item in types}
+
+
+def _batches(ids: Iterable[int]) -> Iterator[Sequence[int]]:
+    ordered = sorted(set(ids))
+    for start in range(0, len(ordered), _BATCH):
+        yield ordered[start : start + _BATCH]

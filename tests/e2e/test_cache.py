@@ -8,7 +8,7 @@ import pytest
 
 from tests.command import Command, Result
 
-AFTER_TRAINER = {"Trainer", "Evaluator", "ServingCheck", "Pusher"}
+AFTER_TRAINER = {"Trainer", "Evaluator", "ServingCheck", "ModelCard", "Pusher"}
 AFTER_TRANSFORM = {"Transform", *AFTER_TRAINER}
 ALL = {"ExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "DataGate"} | AFTER_TRANSFORM
 QUICK = ("--label", "target", "--set", "training.steps=40", "--set", "training.batch_size=32")
@@ -43,7 +43,7 @@ def test_an_edit_reruns_only_what_it_can_affect(
 
     # Back to the first settings: its model is known, but it is judged against the one in between.
     back = run()
-    assert ran_everywhere(back) == {"Evaluator", "Pusher"}
+    assert ran_everywhere(back) == {"Evaluator", "ModelCard", "Pusher"}
     assert back.report["pushed_to"] != first
 
     code = project_copy / "components" / "transform" / "preprocessing.py"

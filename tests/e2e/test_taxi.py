@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ import pytest
 
 from components.ingestion import sources
 from components.ingestion.settings import DataSettings
+from pipeline.lineage.store import open_store
 from pipeline.nodes import nodes
+from serving.labels import config_of, read_config
+from serving.record import EXECUTION_TYPE
+from serving.versions import verify, versions
 from tests.command import Command, Result
 
 COLUMNS = [
@@ -126,6 +131,7 @@ def test_every_node_is_in_the_metadata_store_with_its_artifacts(taxi_run: Result
         "Trainer": {"model": "Model", "model_run": "ModelRun"},
         "Evaluator": {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing"},
         "ServingCheck": {"blessing": "InfraBlessing"},
+        "ModelCard": {"model_card": "ModelCard"},
         "Pusher": {"pushed_model": "PushedModel"},
     }
     for node, outputs in expected.items():
@@ -237,6 +243,27 @@ def test_slices_are_evaluated(taxi_run: Result) -> None:
         for part in record.slice_key.single_slice_keys
     }
     assert "payment_type" in keys
+
+
+def test_pushed_model_is_live_and_carries_what_a_server_and_a_reader_want(taxi_run: Result) -> None:
+    base = taxi_run.root / "serving" / "taxi"
+    served = read_config(config_of(base))["taxi"]
+    assert (served.base, served.versions, served.labels) == (base, (1,), {"stable": 1})
+    assert taxi_run.report["labels"] == {"stable": 1}
+    assert "labels    stable is version 1" in taxi_run.stdout
+    [version] = versions(base)
+    assert verify(version) == []
+    extra = {path.name for path in (version.path / "assets.extra").iterdir()}
+    assert extra >= {"model_card.md", "model_card.html", "tf_serving_warmup_requests"}
+    origin = version.properties
+    assert json.loads(origin["metrics"]) == pytest.approx(taxi_run.report["candidate"])
+    [examples] = taxi_run.executions("taxi", "ExampleGen")[0].outputs["examples"]
+    assert origin["data"] == examples.properties["input_fingerprint"]
+    assert Path(origin["evaluation"]).is_dir()
+    assert origin["metadata"] == str(taxi_run.root / "metadata.db")
+    assert {"run", "code", "config", "model"} <= origin.keys()
+    [change] = open_store(taxi_run.root / "metadata.db").get_executions_by_type(EXECUTION_TYPE)
+    assert change.properties["action"].string_value == "push"
 
 
 def test_nothing_is_left_running_or_half_written(taxi_run: Result) -> None:

@@ -106,7 +106,7 @@ def test_only_what_decides_the_search_repeats_it(
     assert of_cacheable(would_run("--config", same)) == set()
     served = would_run("--config", same, "--set", "serving_check.num_rows=8")
     assert not {"Tuner", "Trainer"} & served
-    expected = {"Tuner", "Trainer", "Evaluator", "ServingCheck", "Pusher"}
+    expected = {"Tuner", "Trainer", "Evaluator", "ServingCheck", "ModelCard", "Pusher"}
     more = config(tmp_path, small_table, 3)
     assert of_cacheable(would_run("--config", more)) == expected
 

@@ -1,0 +1,1 @@
+"""Draws a graph of executions and artifacts: as text, Mermaid, DOT, SVG and a page."""
