@@ -20,6 +20,7 @@ from components.errors import ConfigError, nearest
 from components.evaluation.settings import EvaluationSettings
 from components.features import Problem
 from components.ingestion.settings import DataSettings, FeatureOverride, Override
+from components.model_card.settings import ModelCardSettings
 from components.pushing.settings import PushSettings
 from components.serving_check.settings import ServingCheckSettings
 from components.settings import Settings
@@ -28,18 +29,20 @@ from components.training.tuning import space
 from components.training.tuning.settings import TuningSettings
 from components.transform.settings import TransformSettings
 from components.validation.settings import ValidationSettings
+from pipeline.beam.settings import BeamSettings
+from pipeline.lineage import connection
+from pipeline.recording.redaction import redact_text
 
 CONFIG_DIR = Path(__file__).parent / "configs"
 DEFAULT = "taxi"
 # The keys that hold a path.
-_PATHS = (
+PATHS = (
     "data.path",
     "validation.schema_path",
     "validation.serving_log",
     "training.model.weights",
     "training.watch.comet.offline_folder",
 )
-_LOCAL_RUNNER = "pipeline.runners.beam_local.LocalRunner"
 
 
 class LabelSettings(Settings):
@@ -69,30 +72,24 @@ class LabelSettings(Settings):
         return self
 
 
-class BeamSettings(Settings):
-    """Where Beam runs. `args` go to Beam as they are and may name another runner."""
+class MetadataSettings(Settings):
+    """Which ML Metadata store the runs are recorded in; by default the file in their root.
 
-    num_workers: int = pydantic.Field(default=1, ge=1, le=256)
-    args: tuple[str, ...] = ()
+    `uri` is `mysql://user@host:3306/database` or `postgresql://user@host:5432/database`, which
+    several machines can share. Its password is never written here: it comes from the environment.
+    """
 
-    def pipeline_args(self) -> list[str]:
-        """The flags for every Beam pipeline of the run.
+    uri: str | None = pydantic.Field(default=None, min_length=1)
 
-        The runner is always named: without a name Beam looks for another one on the internet.
-        """
-        if any(arg.split("=", 1)[0] == "--runner" for arg in self.args):
-            return list(self.args)
-        # TFX packs itself for the workers unless an image is named; local workers need neither.
-        flags = [f"--runner={_LOCAL_RUNNER}", "--sdk_container_image=none", *self.args]
-        if self.num_workers > 1:
-            flags += [
-                "--direct_running_mode=multi_processing",
-                f"--direct_num_workers={self.num_workers}",
-                # A worker must import tfx first: tensorflow_data_validation 1.16 needs a module
-                # that only tfx puts in place.
-                "--beam_plugins=tfx",
-            ]
-        return flags
+    @pydantic.field_validator("uri")
+    @classmethod
+    def _can_be_read(cls, uri: str | None) -> str | None:
+        if uri is not None:
+            try:
+                connection.parse(uri)
+            except ConfigError as error:
+                raise ValueError(str(error).removeprefix("--store: ")) from error
+        return uri
 
 
 class PipelineConfig(Settings):
@@ -108,7 +105,9 @@ class PipelineConfig(Settings):
     tuning: TuningSettings | None = None
     evaluation: EvaluationSettings = EvaluationSettings()
     serving_check: ServingCheckSettings = ServingCheckSettings()
+    model_card: ModelCardSettings = ModelCardSettings()
     push: PushSettings = PushSettings()
+    metadata: MetadataSettings = MetadataSettings()
     beam: BeamSettings = BeamSettings()
 
 
@@ -140,7 +139,7 @@ def read(path: Path) -> dict[str, Any]:
     values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold keys and values, not a {type(values).__name__}.")
-    for key in _PATHS:
+    for key in PATHS:
         *sections, name = key.split(".")
         target: Any = values
         for section in sections:
@@ -204,7 +203,9 @@ def _explain(problem: Mapping[str, Any]) -> str:
         return f"{where} is missing."
     reason = problem["msg"].removeprefix("Value error, ")
     value = problem["input"]
-    shown = f" (it is {value!r})" if isinstance(value, str | int | float | bool) else ""
+    is_short = isinstance(value, str | int | float | bool)
+    # A wrong address may hold a password.
+    shown = f" (it is {redact_text(repr(value))})" if is_short else ""
     return f"{where or 'the configuration'}: {reason[0].lower()}{reason[1:]}{shown}."
 
 

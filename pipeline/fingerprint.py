@@ -5,7 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from pipeline.recording.redaction import redact
 
 # What the runner records on executions, and ExampleGen on its artifact, for the plan to compare.
 CODE, SETTINGS, DATA = "waybill_code", "waybill_settings", "input_fingerprint"
@@ -22,6 +27,11 @@ _LIBRARIES = (
     "tfx",
     "tfx-bsl",
 )
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Settings as they are recorded: JSON, without secrets, so that equal ones are equal texts."""
+    return json.dumps(redact(settings), sort_keys=True)
 
 
 @functools.cache

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 
 from components.evaluation import component as evaluation
 from components.ingestion import component as ingestion
+from components.model_card import component as model_card
 from components.pushing import component as pushing
 from components.serving_check import component as serving_check
 from components.training import component as training
 from components.training import starting_model
+from components.training.settings import TrainingSettings
 from components.training.tuning import component as tuning
+from components.training.watching.parameters import hyper_parameters
 from components.transform import component as transform
 from components.validation import component as validation
+from pipeline import metadata
 from pipeline.contract import is_drift_on
-from pipeline.fingerprint import SETTINGS
+from pipeline.fingerprint import SETTINGS, code_hash, library_versions, settings_text
 from pipeline.layout import Layout
-from pipeline.nodes import ACCEPTED, BASELINE, STARTING, TUNER, trainer_settings
+from pipeline.nodes import ACCEPTED, BASELINE, MODEL_CODE, STARTING, TUNER, trainer_settings
+from pipeline.recording.facts import config_hash
 from pipeline.resolve import Resolved
+
+# The code of a model: what took part in making it.
+_PACKAGES = ("components", "pipeline", "serving", "schemas")
 
 
 def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
@@ -33,6 +37,7 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
         layout: where artifacts, metadata and pushed models go.
     """
     config, spec = resolved.config, resolved.data_spec
+    store = str(metadata.address_of(config, layout))
 
     # The data becomes tf.Examples, split into `train` and `eval`, by a hash of each row by default.
     example_gen = ingestion.build(config.data, resolved.source, resolved.column_types)
@@ -68,7 +73,7 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
         starting = starting_model.build(
             examples=transformed,
             property_name=SETTINGS,
-            settings=json.dumps(trainer_settings(resolved), sort_keys=True),
+            settings=settings_text(trainer_settings(resolved)),
         )
     base_model = starting.outputs["model"] if starting is not None else None
     tuner = None
@@ -95,7 +100,8 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
 
     # It is compared with the one it would replace.
     model = trainer.outputs["model"]
-    baseline = evaluation.build_baseline(candidate=model)
+    served = pushing.base_directory(config.push, root=layout.root, model_name=config.name)
+    baseline = evaluation.build_baseline(resolved.evaluation, candidate=model, served=served)
     evaluator = evaluation.build_evaluator(
         resolved.evaluation,
         data_spec=spec,
@@ -103,6 +109,7 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
         model=model,
         baseline_model=baseline.outputs["model"],
         schema=schema,
+        served=served,
     )
 
     # Only a model that a server can serve, and that is good enough, is pushed.
@@ -113,6 +120,26 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
         examples=examples,
         transform_graph=transform_graph,
     )
+    # Whatever came of it, the model gets a card, which is pushed with it.
+    described = model_card.build(
+        config.model_card,
+        name=config.name,
+        data_spec=spec,
+        training=hyper_parameters(config.training),
+        defaults=hyper_parameters(TrainingSettings()),
+        code=code_hash(MODEL_CODE),
+        libraries=library_versions(),
+        inputs={
+            "model": model,
+            "model_run": trainer.outputs["model_run"],
+            "examples": examples,
+            "statistics": statistics,
+            "schema": schema,
+            "evaluation": evaluator.outputs["evaluation"],
+            "model_blessing": evaluator.outputs["blessing"],
+            "infra_blessing": check.outputs["blessing"],
+        },
+    )
     pusher = pushing.build(
         config.push,
         root=layout.root,
@@ -120,6 +147,14 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
         model=model,
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=check.outputs["blessing"],
+        model_card=described.outputs["model_card"],
+        evaluation=evaluator.outputs["evaluation"],
+        examples=examples,
+        origin={
+            "code": code_hash(_PACKAGES),
+            "config": config_hash(config.model_dump(mode="json"))[:12],
+            "metadata": store,
+        },
     )
 
     named: dict[str, BaseNode] = {
@@ -136,6 +171,7 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
         BASELINE: baseline,
         "Evaluator": evaluator,
         "ServingCheck": check,
+        "ModelCard": described,
         "Pusher": pusher,
     }
     return Pipeline(
@@ -143,15 +179,6 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
         pipeline_root=str(layout.artifacts / config.name),
         components=[component.with_id(name) for name, component in named.items()],
         enable_cache=True,
-        metadata_connection_config=_sqlite(layout.metadata),
+        metadata_connection_config=metadata.connection(store),
         beam_pipeline_args=config.beam.pipeline_args(),
     )
-
-
-def _sqlite(database: Path) -> metadata_store_pb2.ConnectionConfig:
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(database)
-    config.sqlite.connection_mode = (
-        metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    )
-    return config

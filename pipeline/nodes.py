@@ -11,14 +11,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from components.evaluation.custom import hashes_of as function_hashes
 from components.training.functions import hashes_of
 from components.training.watching.requirements import require_trackers
+from pipeline.config import PipelineConfig
 from pipeline.contract import check_columns, is_drift_on, log_hash
 from pipeline.resolve import Resolved
 
 # Shared by the stages that read columns; an edit of one re-runs them.
 _COLUMNS = ("components/features.py", "components/settings.py")
 _RAW_INPUTS = "components/raw_inputs.py"
+# What of `serving` loads models, and what publishes them; the rest of it changes no result.
+_LOADING = (
+    "serving/c_api.py",
+    "serving/runtime.py",
+    "serving/signatures.py",
+    "serving/tensors.py",
+)
+_PUBLISHING = (
+    "serving/contents.py",
+    "serving/manifests.py",
+    "serving/remote.py",
+    "serving/shelves.py",
+    "serving/versions.py",
+)
+# What of it makes a model; `pipeline.graph` lets the model card tell which it was.
+MODEL_CODE = (
+    "components/ingestion",
+    "components/transform",
+    "components/training",
+    _RAW_INPUTS,
+    *_COLUMNS,
+)
 
 BASELINE = "BaselineResolver"
 ACCEPTED = "AcceptedDataResolver"
@@ -52,8 +76,13 @@ class Node:
         return tuple(dict.fromkeys([source for source, _ in self.inputs.values()] + [*self.after]))
 
 
-def nodes(resolved: Resolved) -> tuple[Node, ...]:
+def nodes(resolved: Resolved, served: Path | None = None) -> tuple[Node, ...]:
     """All nodes of the run, in an order that runs.
+
+    Args:
+        resolved: the settings of every stage, and what the data adds.
+        served: the folder of the pushed versions, where one says what is live; it decides nothing
+            that is kept.
 
     Raises:
         ConfigError: the contract or the training names a column, a file or a package that is not
@@ -63,7 +92,6 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
     require_trackers(resolved.config.training.watch)
     config = resolved.config
     spec = resolved.data_spec.model_dump(mode="json")
-    beam = {"beam": config.beam.pipeline_args()}
     examples = ("ExampleGen", "examples")
     statistics = ("StatisticsGen", "statistics")
     schema = ("SchemaGen", "schema")
@@ -112,7 +140,6 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
             id="ExampleGen",
             code=("components/ingestion",),
             settings={
-                **beam,
                 # Which spans are read shows in the content of the data.
                 "data": config.data.model_dump(mode="json", exclude={"span", "version", "window"}),
                 "columns": dict(resolved.column_types),
@@ -121,9 +148,13 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
         Node(
             id="StatisticsGen",
             inputs={"examples": examples},
-            settings={**beam, "opaque": list(resolved.opaque)},
+            settings={"opaque": list(resolved.opaque)},
         ),
-        Node(id="SchemaGen", settings={"schema": _file_hash(schema_path), "path": schema_path})
+        Node(
+            id="SchemaGen",
+            code=("components/validation/curated_schema.py",),
+            settings={"schema": _file_hash(schema_path)},
+        )
         if schema_path
         else Node(id="SchemaGen", inputs={"statistics": statistics}),
         Node(
@@ -153,7 +184,7 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
             inputs={"examples": examples, "schema": schema},
             after=("DataGate",),
             code=("components/transform", *_COLUMNS),
-            settings={**beam, "transform": config.transform.model_dump(mode="json"), "spec": spec},
+            settings={"transform": config.transform.model_dump(mode="json"), "spec": spec},
         ),
         *starting,
         *tuner,
@@ -166,7 +197,15 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
             code=("components/training", _RAW_INPUTS, *_COLUMNS),
             settings=trainer_settings(resolved),
         ),
-        Node(id=BASELINE, inputs={"candidate": model}, is_cacheable=False),
+        Node(
+            id=BASELINE,
+            inputs={"candidate": model},
+            settings={
+                "served": str(served or ""),
+                "label": config.evaluation.baseline.label,
+            },
+            is_cacheable=False,
+        ),
         Node(
             id="Evaluator",
             inputs={
@@ -176,7 +215,11 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
                 "schema": schema,
             },
             code=("components/evaluation", *_COLUMNS),
-            settings={**beam, "evaluation": resolved.evaluation.model_dump(mode="json")},
+            settings={
+                "evaluation": resolved.evaluation.model_dump(mode="json"),
+                "functions": function_hashes(resolved.evaluation),
+                "spec": spec,
+            },
         ),
         Node(
             id="ServingCheck",
@@ -185,8 +228,27 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
                 "model": model,
                 "transform_graph": ("Transform", "transform_graph"),
             },
-            code=("components/serving_check", "serving", _RAW_INPUTS, *_COLUMNS),
+            code=("components/serving_check", *_LOADING, _RAW_INPUTS, *_COLUMNS),
             settings={"serving_check": config.serving_check.model_dump(mode="json"), "spec": spec},
+        ),
+        Node(
+            id="ModelCard",
+            inputs={
+                "model": model,
+                "model_run": ("Trainer", "model_run"),
+                "examples": examples,
+                "statistics": statistics,
+                "schema": schema,
+                "evaluation": ("Evaluator", "evaluation"),
+                "model_blessing": ("Evaluator", "blessing"),
+                "infra_blessing": ("ServingCheck", "blessing"),
+            },
+            code=("components/model_card", _RAW_INPUTS, *_COLUMNS),
+            settings={
+                "model_card": config.model_card.model_dump(mode="json"),
+                "name": config.name,
+                "spec": spec,
+            },
         ),
         Node(
             id="Pusher",
@@ -194,11 +256,26 @@ def nodes(resolved: Resolved) -> tuple[Node, ...]:
                 "model": model,
                 "model_blessing": ("Evaluator", "blessing"),
                 "infra_blessing": ("ServingCheck", "blessing"),
+                "model_card": ("ModelCard", "model_card"),
+                "evaluation": ("Evaluator", "evaluation"),
+                "examples": examples,
             },
-            code=("components/pushing", "serving"),
+            code=("components/pushing", *_PUBLISHING),
             settings={"push": config.push.model_dump(mode="json"), "name": config.name},
         ),
     )
+
+
+def served_folder(config: PipelineConfig, root: Path) -> Path | None:
+    """The folder of the pushed versions; None if they are pushed to a URL.
+
+    Args:
+        config: of the pipeline.
+        root: of the run.
+    """
+    if config.push.is_url:
+        return None
+    return root.absolute() / (config.push.directory or "serving") / config.name
 
 
 def trainer_settings(resolved: Resolved) -> dict[str, Any]:

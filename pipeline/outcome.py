@@ -17,6 +17,8 @@ from components.errors import (
 )
 from pipeline.lineage.models import Artifact
 from pipeline.plan import Plan
+from serving.errors import LabelError
+from serving.labels import labels
 
 PUSHED, NOT_GOOD_ENOUGH, NOT_SERVABLE = "pushed", "not good enough", "not servable"
 UNFINISHED, DATA_REJECTED, FAILED = "unfinished", "data rejected", "failed"
@@ -38,8 +40,11 @@ class Outcome:
         decision: `pushed`, `not good enough`, `not servable`, `data rejected`, `failed`, or
             `unfinished` when the run was asked to end before.
         reason: in words.
-        pushed_to: the folder of the pushed version; empty when nothing was pushed.
-        candidate: metric name to value, over all examples of the eval split.
+        pushed_to: the folder or URL of the pushed version; empty when nothing was pushed.
+        labels: the version of each label now; empty where the versions are behind a URL.
+        judged: every threshold and what came of it, as JSON objects.
+        candidate: metric name to value, over all examples of the eval split; None where it is not a
+            number.
         baseline: the same of the model before; empty when there was none.
         num_rows: split name to rows.
         warnings: what the gate let pass.
@@ -52,8 +57,10 @@ class Outcome:
     decision: str
     reason: str
     pushed_to: str = ""
-    candidate: Mapping[str, float] = field(default_factory=dict)
-    baseline: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, int] = field(default_factory=dict)
+    judged: tuple[Mapping[str, Any], ...] = ()
+    candidate: Mapping[str, float | None] = field(default_factory=dict)
+    baseline: Mapping[str, float | None] = field(default_factory=dict)
     num_rows: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -82,6 +89,8 @@ def read_outcome(plan: Plan) -> Outcome:
         decision=decision,
         reason=reason,
         pushed_to=pushed_to,
+        labels=read_labels(pushed_to),
+        judged=_judged(evaluation),
         candidate=_json(evaluation, "candidate_metrics"),
         baseline=_json(evaluation, "baseline_metrics"),
         num_rows={
@@ -117,6 +126,20 @@ def _decision(plan: Plan) -> tuple[str, str, str]:
     return PUSHED, blessing.text("reason"), pushed.text("pushed_destination")
 
 
+def read_labels(pushed_to: str) -> dict[str, int]:
+    """The labels of the model that a version is of; none where they cannot be read.
+
+    Args:
+        pushed_to: the folder or URL of the version; may be empty.
+    """
+    if not pushed_to or "://" in pushed_to:
+        return {}
+    try:
+        return labels(Path(pushed_to).parent)
+    except LabelError:  # a push stops at such a file, a run that pushes nothing need not
+        return {}
+
+
 def _output(plan: Plan, node: str, key: str) -> Artifact | None:
     earlier = plan.step(node).earlier
     return earlier.output(key) if earlier is not None else None
@@ -129,5 +152,12 @@ def _reported(gate: Artifact | None, key: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(json.loads(report.read_text(encoding="utf-8")).get(key, ()))
 
 
-def _json(artifact: Artifact | None, name: str) -> dict[str, float]:
+def _judged(evaluation: Artifact | None) -> tuple[Mapping[str, Any], ...]:
+    file = Path(evaluation.uri) / "evaluation.json" if evaluation is not None else None
+    if file is None or not file.is_file():
+        return ()
+    return tuple(json.loads(file.read_text(encoding="utf-8"))["decision"]["rows"])
+
+
+def _json(artifact: Artifact | None, name: str) -> dict[str, float | None]:
     return json.loads(artifact.text(name) or "{}") if artifact is not None else {}

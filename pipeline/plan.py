@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from components.errors import ConfigError, nearest
-from pipeline.fingerprint import CODE, DATA, SETTINGS, code_hash
+from pipeline.fingerprint import CODE, DATA, SETTINGS, code_hash, settings_text
 from pipeline.lineage.models import Artifact, Execution, History
 from pipeline.nodes import ACCEPTED, Node
 from pipeline.resolvers import ANSWERS
@@ -86,7 +86,7 @@ def make_plan(
     for node in nodes:
         properties = {
             CODE: code_hash(node.code),
-            SETTINGS: json.dumps(node.settings, sort_keys=True),
+            SETTINGS: settings_text(node.settings),
         }
         if node.id not in wanted:
             steps[node.id] = Step(node=node, action="skip", why=f"not needed for {to_node}")
@@ -209,7 +209,8 @@ def _missing_output(execution: Execution, exists: Callable[[str], bool]) -> str:
             if not artifact.live or not exists(artifact.uri):
                 return artifact.uri
             pushed = artifact.text("pushed_destination")
-            if pushed and not exists(pushed):
+            # What is behind a URL only TensorFlow could tell.
+            if pushed and "://" not in pushed and not exists(pushed):
                 return pushed
     return ""
 

@@ -34,16 +34,20 @@ from rich.console import Console
 from components import interruption
 from components import progress as node_progress
 from components.errors import DataRejected, Interrupted, NodeFailed, RootBusy, WaybillError
-from pipeline import command, recovery
+from pipeline import command, metadata, recovery
 from pipeline import config as configuration
-from pipeline.layout import Layout
+from pipeline.layout import Layout, write_atomically
+from pipeline.lineage.connection import Address
 from pipeline.lineage.models import History
-from pipeline.lineage.store import LineageStore
+from pipeline.lineage.store import LineageStore, open_store
 from pipeline.logs import capture
-from pipeline.nodes import Node, nodes
+from pipeline.nodes import Node, nodes, served_folder
 from pipeline.outcome import Outcome, failed_outcome, read_outcome
 from pipeline.plan import Plan, make_plan
 from pipeline.progress import Display
+from pipeline.recording import names
+from pipeline.recording.facts import run_facts
+from pipeline.recording.recorder import record_outcome
 from pipeline.resolve import Resolved, resolve
 from pipeline.summary import print_plan, print_summary, shown, write_report
 
@@ -88,7 +92,10 @@ class Run:
         """Reads the configuration and the data."""
         self.resolved: Resolved = resolve(configuration.from_arguments(self.args))
         self.layout = Layout(Path(self.args.root).resolve())
-        self.nodes: tuple[Node, ...] = nodes(self.resolved)
+        self.metadata: Address = metadata.address_of(self.resolved.config, self.layout)
+        self.nodes: tuple[Node, ...] = nodes(
+            self.resolved, served_folder(self.resolved.config, self.layout.root)
+        )
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
         self.run_id = f"{self.resolved.config.name}-{now}-{secrets.token_hex(2)}"
 
@@ -123,10 +130,54 @@ class Run:
         from pipeline.report.pages import write_pages
 
         write_report(self.layout.report, self.run_id, plan, outcome, seconds)
+        if plan.has_work:
+            self._write_run_page()
         write_pages(self.layout, after, outcome, self.resolved, self._history())
 
+    def _write_run_page(self) -> None:
+        """Draws this run from ML Metadata; a run that ended before its first node is not there."""
+        from pipeline.lineage.errors import NotFound
+        from pipeline.lineage.session import Session
+        from pipeline.web.run_report import run_report
+
+        session = Session(address=self.metadata)
+        try:
+            page = run_report(session, session.names.find(f"run:{self.run_id}"))
+        except NotFound:
+            self.layout.run_page.unlink(missing_ok=True)
+            return
+        write_atomically(self.layout.run_page, page)
+
+    def facts(self) -> dict[str, str | int]:
+        """What is recorded of the run at its start."""
+        config = self.resolved.config
+        asked = config.model_dump(mode="json")
+        return {
+            **run_facts(asked, seed=config.training.seed, folder=self._folder()),
+            names.ROOT: str(self.layout.root),
+            names.RUNNER: recovery.LOCAL,
+        }
+
+    def record(self, outcome: Outcome, *, exit_code: int) -> None:
+        """Records how the run ended; nothing where it had nothing to do."""
+        record_outcome(
+            lambda: open_store(self.metadata, writable=True),
+            self.run_id,
+            exit_code=exit_code,
+            kind=outcome.decision,
+            reason=outcome.reason,
+            version=Path(outcome.pushed_to).name or None,
+        )
+
+    def _folder(self) -> Path:
+        """Where the user works: the folder of the configuration, if it is the user's."""
+        config = Path(self.args.config or "")
+        return config.absolute().parent if config.suffix and config.is_file() else Path.cwd()
+
     def _history(self) -> History:
-        store = LineageStore(self.layout.metadata)
+        if open_store(self.metadata) is None:
+            return lambda node: ()
+        store = LineageStore(self.metadata)
         return lambda node: store.executions(self.resolved.config.name, node)
 
 
@@ -152,15 +203,15 @@ def _main(args: argparse.Namespace) -> int:
         print_plan(console, run.plan())
         return 0
     with _lock(run.layout):
-        killed = recovery.close_unfinished(
-            run.layout.metadata, run.layout.artifacts, "the process was killed"
-        )
+        metadata.prepare(str(run.metadata))
+        killed = recovery.close_unfinished(run.metadata, run.layout, "the process was killed")
         if killed:
             console.print(f"An earlier run was killed in {', '.join(killed)}: continuing.")
         plan = run.plan()
         seconds = _execute(run, plan) if plan.has_work else {}
         after = run.plan(as_asked=False)
         outcome = read_outcome(after)
+        run.record(outcome, exit_code=outcome.exit_code)
         run.report(plan, after, outcome, seconds)
     if not plan.has_work:
         console.print("Nothing changed since the last run: nothing to do.")
@@ -197,11 +248,13 @@ def _execute(run: Run, plan: Plan) -> dict[str, float]:
                 pipeline = create_pipeline(run.resolved, run.layout)
                 ir = local.compile_pipeline(pipeline, plan, run.run_id)
                 wanted = {step.node.id for step in plan.steps if step.action != "skip"}
-                local.run(ir, wanted, display.on_node)
+                written = None if run.args.verbose else log
+                local.run(ir, wanted, display.on_node, facts=run.facts(), log=written)
         except KeyboardInterrupt:
             _abandon(run, console)
         except WaybillError as error:
             outcome = failed_outcome(error)
+            run.record(outcome, exit_code=error.exit_code)
             run.report(plan, run.plan(as_asked=False), outcome, display.seconds)
             if run.args.opens:
                 _open(run)
@@ -219,7 +272,11 @@ def _execute(run: Run, plan: Plan) -> dict[str, float]:
 def _abandon(run: Run, console: Console) -> NoReturn:
     """Ends an interrupted run at once: its threads may be deep in C++ and cannot be stopped."""
     try:
-        recovery.close_unfinished(run.layout.metadata, run.layout.artifacts, "interrupted")
+        recovery.close_unfinished(run.metadata, run.layout, "interrupted")
+        run.record(
+            Outcome(decision="interrupted", reason="the process was asked to stop"),
+            exit_code=Interrupted.exit_code,
+        )
         console.print("Interrupted. The same command continues where this run stopped.")
         console.file.flush()
     finally:

@@ -17,6 +17,7 @@ from pipeline.layout import write_atomically
 from pipeline.outcome import NOT_GOOD_ENOUGH, NOT_SERVABLE, PUSHED, Outcome
 from pipeline.plan import Plan
 
+_MAX_ROWS = 30
 _STYLES = {PUSHED: "bold green", NOT_GOOD_ENOUGH: "bold yellow", NOT_SERVABLE: "bold red"}
 
 
@@ -57,6 +58,8 @@ def print_summary(
             console.print(Text(f"          {line}"))
     if outcome.candidate:
         console.print(_metrics(outcome))
+    if outcome.decision == NOT_GOOD_ENOUGH and outcome.judged:
+        console.print(_judged(outcome))
     console.print(
         Text.assemble(
             ("decision  ", ""),
@@ -65,7 +68,10 @@ def print_summary(
         )
     )
     if outcome.pushed_to:
-        console.print(Text(f"model     {shown(Path(outcome.pushed_to))}"), soft_wrap=True)
+        console.print(Text(f"model     {_place(outcome.pushed_to)}"), soft_wrap=True)
+    if outcome.labels:
+        told = ", ".join(f"{name} is version {number}" for name, number in outcome.labels.items())
+        console.print(Text(f"labels    {told}"), soft_wrap=True)
     console.print(f"time      {wall_s:.1f} s", highlight=False)
     console.print(Text(f"next      {next_command(outcome)}"), soft_wrap=True)
 
@@ -75,21 +81,60 @@ def _metrics(outcome: Outcome) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for name, value in outcome.candidate.items():
-        before = outcome.baseline.get(name)
-        table.add_row(f"  {name}", f"{value:.5g}", "" if before is None else f"{before:.5g}")
+        before = _value(outcome.baseline.get(name)) if name in outcome.baseline else ""
+        table.add_row(f"  {name}", _value(value), before)
     return table
+
+
+def _judged(outcome: Outcome) -> Table:
+    """The thresholds, those that were missed first."""
+    table = Table(
+        *("threshold on", "slice", "candidate", "baseline", "interval", "bound", "verdict"),
+        box=None,
+        pad_edge=False,
+    )
+    ordered = sorted(outcome.judged, key=lambda row: not row["blocks"])
+    for row in ordered[:_MAX_ROWS]:
+        low, high = row["low"], row["high"]
+        interval = "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+        table.add_row(
+            Text(f"  {row['metric']}"),
+            Text(row["slice"]),
+            _value(row["candidate"]),
+            "" if row["baseline"] is None else f"{row['baseline']:.5g}",
+            interval,
+            f"{row['bound']} {row['threshold']:.4g}",
+            Text(row["verdict"], style="bold red" if row["blocks"] else ""),
+        )
+    if len(ordered) > _MAX_ROWS:
+        table.add_row(f"  and {len(ordered) - _MAX_ROWS} more")
+    return table
+
+
+def _value(value: float | None) -> str:
+    return "not a number" if value is None else f"{value:.5g}"
 
 
 def next_command(outcome: Outcome) -> str:
     """The command that a user most likely wants next."""
     python = Path(sys.executable)
     run = f"{quoted(python)} -m pipeline.run_local"
-    if outcome.pushed_to:
+    version = Path(outcome.pushed_to)
+    if outcome.labels and int(version.name) not in outcome.labels.values():
+        # A person has moved the label since, and a run does not undo that.
+        models, base = f"{quoted(python)} -m serving.models", version.parent
+        where = f"--serving {quoted(base.parent)} --model {shlex.quote(base.name)}"
+        return f"{models} promote {version.name} {where}   (no label is on this version)"
+    if outcome.pushed_to and "://" not in outcome.pushed_to:
         tool, folder = quoted(python.with_name("saved_model_cli")), quoted(Path(outcome.pushed_to))
         return f"{tool} show --dir {folder} --tag_set serve --signature_def serving_default"
     if outcome.decision == NOT_GOOD_ENOUGH:
         return f"{run} --set training.steps=2000   (or other evaluation.thresholds)"
     return f"{run} --dry-run"
+
+
+def _place(pushed_to: str) -> str:
+    return pushed_to if "://" in pushed_to else shown(Path(pushed_to))
 
 
 def shown(path: Path) -> str:
@@ -120,9 +165,11 @@ def write_report(
         "reason": outcome.reason,
         "exit_code": outcome.exit_code,
         "pushed_to": outcome.pushed_to,
+        "labels": dict(outcome.labels),
         "rows": dict(outcome.num_rows),
         "candidate": dict(outcome.candidate),
         "baseline": dict(outcome.baseline),
+        "judged": list(outcome.judged),
         "warnings": list(outcome.warnings),
         "notes": list(outcome.notes),
         "findings": list(outcome.findings),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.component import SchemaGen
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -18,21 +18,21 @@ from tfx.types.channel import BaseChannel, Channel
 from components.features import DataSpec
 from components.validation import accepted
 from components.validation.artifacts import DataBlessing
+from components.validation.curated_schema import CuratedSchemaGen
 from components.validation.data_gate import DataGate
 from components.validation.executor import Executor
 from components.validation.settings import ValidationSettings
 
 
-def build_schema(
-    settings: ValidationSettings, *, statistics: BaseChannel
-) -> SchemaGen | ImportSchemaGen:
+def build_schema(settings: ValidationSettings, *, statistics: BaseChannel) -> BaseComponent:
     """The curated schema where there is one, else one inferred from the statistics.
 
     An inferred schema has no shapes: a column that is complete today may have a gap tomorrow, and
     a served row may leave it out.
     """
     if settings.schema_path is not None:
-        return ImportSchemaGen(schema_file=settings.schema_path)
+        text = Path(settings.schema_path).read_text(encoding="utf-8")
+        return CuratedSchemaGen(text=text)
     return SchemaGen(statistics=statistics, infer_feature_shape=False)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
@@ -21,8 +22,9 @@ from tfx.proto.orchestration import pipeline_pb2
 from components import interruption
 from components.errors import Interrupted
 from pipeline.plan import Plan
+from pipeline.recording.recorder import Recorder
 from pipeline.runners import beam_startup
-from pipeline.runners.node import launch
+from pipeline.runners.node import connection_of, launch
 
 _WORKERS = 2
 # What a node may take to save when it is interrupted, and then to end.
@@ -31,18 +33,19 @@ _SAVE_S, _END_S = 20.0, 5.0
 OnNode = Callable[[str, str, float], None]
 
 
-def compile_pipeline(pipeline: Pipeline, plan: Plan, run_id: str) -> pipeline_pb2.Pipeline:
+def compile_pipeline(
+    pipeline: Pipeline, plan: Plan, run_id: str | None = None
+) -> pipeline_pb2.Pipeline:
     """Compiles to TFX IR, with each node's fingerprint and the plan's decision on its cache.
 
     Args:
         pipeline: the graph.
         plan: what runs and what is cached.
-        run_id: names the run in ML Metadata.
+        run_id: names the run in ML Metadata; None leaves it open.
     """
     ir = Compiler().compile(pipeline)
-    runtime_parameter_utils.substitute_runtime_parameter(
-        ir, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
-    )
+    if run_id is not None:
+        set_run_id(ir, run_id)
     for item in ir.nodes:
         node = item.pipeline_node
         step = plan.step(node.node_info.id)
@@ -53,7 +56,21 @@ def compile_pipeline(pipeline: Pipeline, plan: Plan, run_id: str) -> pipeline_pb
     return ir
 
 
-def run(ir: pipeline_pb2.Pipeline, wanted: Collection[str], on_node: OnNode) -> None:
+def set_run_id(ir: pipeline_pb2.Pipeline, run_id: str) -> None:
+    """Fills in what names the run in ML Metadata."""
+    runtime_parameter_utils.substitute_runtime_parameter(
+        ir, {PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+    )
+
+
+def run(
+    ir: pipeline_pb2.Pipeline,
+    wanted: Collection[str],
+    on_node: OnNode,
+    *,
+    facts: Mapping[str, str | int],
+    log: Path | None = None,
+) -> None:
     """Runs the wanted nodes, each after those of them that it needs.
 
     Args:
@@ -61,6 +78,8 @@ def run(ir: pipeline_pb2.Pipeline, wanted: Collection[str], on_node: OnNode) -> 
         wanted: the ids of the nodes; what else they need has ended in the same run.
         on_node: called with (node, state, seconds) when a node is `running`, `done`, `cached`,
             `skipped`, `failed`, or `stopped` by an interrupt; from any thread.
+        facts: what to record of the run (`pipeline.recording.facts`).
+        log: the file of what the libraries say, to record.
 
     Raises:
         WaybillError: a node refused or failed; nodes that need it were not started.
@@ -69,6 +88,8 @@ def run(ir: pipeline_pb2.Pipeline, wanted: Collection[str], on_node: OnNode) -> 
     beam_startup.install()
     # TFX's Beam executors read the process's flags as theirs; ours have other meanings.
     sys.argv[1:] = []
+    recorder = Recorder.of(ir, connection_of(ir), log=log)
+    recorder.start(ir.nodes[0].pipeline_node.contexts, facts)
     nodes = (item.pipeline_node for item in ir.nodes)
     waiting = {
         node.node_info.id: set(node.upstream_nodes) & set(wanted)
@@ -84,7 +105,7 @@ def run(ir: pipeline_pb2.Pipeline, wanted: Collection[str], on_node: OnNode) -> 
             ready = [name for name in waiting if error is None and waiting[name] <= done]
             for name in ready[: _WORKERS - len(running)]:
                 del waiting[name]
-                running[pool.submit(_launch, ir, name, on_node)] = name
+                running[pool.submit(_launch, ir, name, on_node, log)] = name
             if not running:
                 break
             finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -113,12 +134,12 @@ def _let_save(running: Collection[Future[None]]) -> None:
         wait(running, timeout=_END_S, return_when=FIRST_COMPLETED)
 
 
-def _launch(ir: pipeline_pb2.Pipeline, name: str, on_node: OnNode) -> None:
+def _launch(ir: pipeline_pb2.Pipeline, name: str, on_node: OnNode, log: Path | None) -> None:
     threading.current_thread().name = name
     started = time.monotonic()
     on_node(name, "running", 0.0)
     try:
-        state: str = launch(ir, name)
+        state: str = launch(ir, name, log=log)
     except BaseException as error:
         state = "stopped" if isinstance(error, Interrupted) else "failed"
         on_node(name, state, time.monotonic() - started)

@@ -58,6 +58,16 @@ def _signatures(
         raw = _parse(examples, transform_fn, inputs)
         return _answer(score(transform_fn(raw)), spec.label)
 
+    # TF Serving asks Classify and Regress of signatures with these names for what goes in and out.
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")], autograph=False)
+    def classify(inputs: tf.Tensor) -> Tensors:
+        answer = serving_default(inputs)
+        return {"classes": answer["classes"], "scores": answer["scores"]}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")], autograph=False)
+    def regress(inputs: tf.Tensor) -> Tensors:
+        return {"outputs": serving_default(inputs)["prediction"]}
+
     @tf.function(autograph=False)
     def serving_raw(**columns: tf.Tensor) -> Tensors:
         raw = {asked[name].name: _sparse(column, asked[name]) for name, column in columns.items()}
@@ -87,6 +97,8 @@ def _signatures(
         "transform_features": transform_features.get_concrete_function(),
         "score_transformed": score_transformed.get_concrete_function(**transformed),
     }
+    asked_by_method = regress if spec.label.problem == "regression" else classify
+    signatures[asked_by_method.__name__] = asked_by_method.get_concrete_function()
     for image in spec.of_kind("image"):
         shape = [None, image.height, image.width, image.channels]
         pixels = tf.TensorSpec(shape, tf.uint8, IMAGE)

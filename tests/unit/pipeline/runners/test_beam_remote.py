@@ -1,0 +1,185 @@
+"""A run uses one job server for all its jobs, and leaves neither it nor a job behind.
+
+Beam's own job service stands in for Flink's: a program named `java` that starts it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from components.errors import ConfigError
+
+PROJECT = Path(__file__).parents[4]
+JAVA = r"""#!{python}
+import json, os, sys, time
+from apache_beam.portability.api import beam_job_api_pb2 as api
+from apache_beam.runners.portability.local_job_service import LocalJobServicer
+from google.protobuf import json_format
+
+def tell(**what):
+    with open({told!r}, "a") as log:
+        log.write(json.dumps(what) + "\n")
+
+class Service(LocalJobServicer):
+    def DescribePipelineOptions(self, request, context=None):
+        kind = api.PipelineOptionType.INTEGER
+        option = api.PipelineOptionDescriptor(name="number_of_execution_retries", type=kind)
+        return api.DescribePipelineOptionsResponse(options=[option])
+
+    def Prepare(self, request, context=None):
+        tell(options=json_format.MessageToDict(request.pipeline_options))
+        return super().Prepare(request, context)
+
+    def Cancel(self, request, context=None):
+        tell(canceled=request.job_id)
+        return super().Cancel(request, context)
+
+tell(started=os.getpid(), arguments=sys.argv[1:])
+service = Service()
+service.start_grpc_server(int(sys.argv[sys.argv.index("--job-port") + 1]))
+time.sleep(600)
+"""
+# Two jobs, each from a thread as nodes are; between them what a run installs.
+JOBS = """
+import sys, threading, time
+import apache_beam as beam
+from pipeline.beam.settings import BeamSettings
+from pipeline.runners import beam_startup
+
+jar, seconds = sys.argv[1], float(sys.argv[2])
+flink = {"master": "here:8081", "job_server_jar": jar, "retries": 5, "job_server_memory": "300m"}
+flags = BeamSettings.model_validate({"runner": "flink", "flink": flink}).pipeline_args()
+results = []
+
+def step(number):
+    print("working", flush=True)
+    time.sleep(seconds)
+    return number
+
+def job():
+    with beam.Pipeline(argv=flags) as pipeline:
+        pipeline | beam.Create([1, 2]) | beam.Map(step) | beam.Map(print)
+    results.append("done")
+
+for _ in range(2):
+    thread = threading.Thread(target=job)
+    thread.start()
+    thread.join()
+    beam_startup.install()
+print("results", results, flush=True)
+"""
+
+
+class Machine:
+    """A machine whose `java` is a job service, and what that told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.told = folder / "told.jsonl"
+        self.jar = folder / "server.jar"
+        self.jar.touch()
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        java = self.bin / "java"
+        java.write_text(JAVA.format(python=sys.executable, told=str(self.told)))
+        java.chmod(0o755)
+
+    def start(self, seconds: float) -> subprocess.Popen[str]:
+        """Starts the two jobs, whose steps take some seconds."""
+        return subprocess.Popen(
+            [sys.executable, "-c", JOBS, str(self.jar), str(seconds)],
+            cwd=PROJECT,
+            env={**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def all(self, key: str) -> list[object]:
+        """What was told under a key, in order."""
+        lines = self.told.read_text().splitlines() if self.told.exists() else []
+        return [told[key] for told in map(json.loads, lines) if key in told]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    found = Machine(tmp_path)
+    yield found
+    for pid in found.all("started"):
+        assert isinstance(pid, int)
+        if is_alive(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def wait(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 180
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.mark.slow
+def test_jobs_of_a_run_share_a_job_server_and_it_ends_with_them(machine: Machine) -> None:
+    process = machine.start(0)
+    stdout, stderr = process.communicate(timeout=300)
+    assert "results ['done', 'done']" in stdout, stderr[-3000:]
+    [pid] = machine.all("started")
+    wait(lambda: not is_alive(int(str(pid))))
+    assert machine.all("canceled") == []
+    [arguments] = machine.all("arguments")
+    assert isinstance(arguments, list)
+    assert arguments[:3] == ["-Xmx300m", "-jar", str(machine.jar)]
+
+    # What remembers parsed flags, installed before the second job, takes nothing from them.
+    first, second = machine.all("options")
+    assert isinstance(first, dict)
+    assert isinstance(second, dict)
+    assert first["beam:option:number_of_execution_retries:v1"] == "5"
+    once = {"beam:option:job_name:v1"}
+    assert {k: v for k, v in first.items() if k not in once} == {
+        k: v for k, v in second.items() if k not in once
+    }
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_no_job_and_no_job_server(machine: Machine) -> None:
+    process = machine.start(600)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "working\n"
+    [pid] = machine.all("started")
+    process.kill()
+    process.wait()
+    wait(lambda: not is_alive(int(str(pid))))
+    assert len(machine.all("canceled")) == 1
+
+
+def test_without_a_job_server_the_error_says_how_to_get_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from pipeline.runners.beam_remote import FlinkRunner, SparkRunner
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    flink = PipelineOptions(["--flink_master=here:1", "--flink_job_server_jar=maven"])
+    with pytest.raises(ConfigError, match=r"pipeline\.beam fetch flink"):
+        FlinkRunner().default_job_server(flink)
+    spark = PipelineOptions(["--spark_master_url=spark://here:1", "--spark_job_server_jar=maven"])
+    with pytest.raises(ConfigError, match=r"pipeline\.beam fetch spark"):
+        SparkRunner().default_job_server(spark)
