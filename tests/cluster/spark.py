@@ -1,0 +1,92 @@
+"""A Spark standalone cluster on this machine: a master and workers, each a process."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.cluster.processes import LOCALHOST, Processes, free_port, running
+
+NUM_WORKERS = 2
+# What Spark's own launcher opens for Java 17.
+_OPENS = [
+    f"--add-opens=java.base/{package}=ALL-UNNAMED"
+    for package in (
+        "java.lang",
+        "java.lang.invoke",
+        "java.lang.reflect",
+        "java.io",
+        "java.net",
+        "java.nio",
+        "java.util",
+        "java.util.concurrent",
+        "java.util.concurrent.atomic",
+        "sun.nio.ch",
+        "sun.nio.cs",
+        "sun.security.action",
+        "sun.util.calendar",
+    )
+]
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A running cluster.
+
+    Attributes:
+        master: `spark://host:port`.
+        page: the address of the master's web page.
+        processes: `master`, `worker-1`, …
+    """
+
+    master: str
+    page: str
+    processes: Processes
+
+    @property
+    def overview(self) -> dict[str, object]:
+        """The master's own numbers: aliveworkers, activeapps, completedapps, …"""
+        return httpx.get(f"{self.page}/json/", timeout=60).json()
+
+
+@contextlib.contextmanager
+def cluster(installed: Path, folder: Path) -> Iterator[Spark]:
+    """A master and two workers, until the block ends.
+
+    Args:
+        installed: holds the jars (`tests.cluster.install`).
+        folder: for logs and work.
+    """
+    java = shutil.which("java")
+    assert java is not None
+    port, page = free_port(), free_port()
+    master = f"spark://{LOCALHOST}:{port}"
+    jars = installed / "spark"
+    shared = ["-Xmx512m", *_OPENS, "-cp", f"{jars / 'jars'}/*"]
+    deploy = "org.apache.spark.deploy"
+    # What the scripts of a full distribution set.
+    home = {"SPARK_HOME": str(jars), "SPARK_SCALA_VERSION": "2.12"}
+    local = {"SPARK_LOCAL_IP": LOCALHOST, **home}
+    with running(folder) as processes:
+        where = ["--host", LOCALHOST, "--port", str(port), "--webui-port", str(page)]
+        processes.start("master", [java, *shared, f"{deploy}.master.Master", *where], **local)
+        found = Spark(master, f"http://{LOCALHOST}:{page}", processes)
+
+        def has(num_workers: int) -> bool:
+            with contextlib.suppress(httpx.HTTPError, KeyError):
+                return found.overview["aliveworkers"] == num_workers
+            return False
+
+        processes.wait("the master of Spark", lambda: has(0))
+        for number in range(1, NUM_WORKERS + 1):
+            own = ["--host", LOCALHOST, "--webui-port", "0", "--cores", "2", "--memory", "2g"]
+            work = ["--work-dir", str(folder / f"work-{number}"), master]
+            entry = f"{deploy}.worker.Worker"
+            processes.start(f"worker-{number}", [java, *shared, entry, *own, *work], **local)
+        processes.wait("the workers of Spark", lambda: has(NUM_WORKERS))
+        yield found
