@@ -33,7 +33,8 @@ class _State:
         self._config = model_config.parse(self._text, origin=shelf.config_location)
         entry = model_config.find(self._config, shelf.model)
         self.numbers = shelf.numbers()
-        self.published = [manifest.number for manifest in shelf.manifests()]
+        self._models = {item.number: item.properties.get(MODEL) for item in shelf.manifests()}
+        self.published = sorted(self._models)
         self.changes = history.parse(shelf.read_history(), origin=shelf.history_location)
         self.named = model_config.versions_of(entry)
         # A server refuses a file with a label on a version that is gone.
@@ -49,9 +50,14 @@ class _State:
         return [number for number in found if number in self.numbers]
 
     def needed(self, labels: Mapping[str, int]) -> set[int]:
-        """What must stay: what is labelled, what each label can go back to, and the newest."""
-        back = {number for label in labels for number in self.earlier(label)[:1]}
-        return {*labels.values(), *back, *self.published[-1:]}
+        """What is labelled, and what each label can go back to."""
+        return {*labels.values(), *(back for name in labels for back in self.earlier(name)[:1])}
+
+    def refused(self, labels: Iterable[str]) -> set[int]:
+        """The versions that one of the labels was rolled back from, and copies of their models."""
+        left = {number for name in labels for number in history.rolled_back(self.changes, name)}
+        models = {self._models.get(number) for number in left} - {None}
+        return left | {number for number, model in self._models.items() if model in models}
 
     def write(
         self,
@@ -72,9 +78,11 @@ class _State:
         labels = self.labels if labels is None else labels
         changes = (*self.changes, change) if change is not None else self.changes
         gone = set(without)
-        newest = [number for number in self.published if number not in gone][-NEWEST_LOADED:]
         # With the new change, what the label pointed to is what it can go back to.
         self.changes, self.labels = changes, dict(labels)
+        # A request without a version gets the newest that is loaded: not one that was taken back.
+        unwanted = gone | self.refused(labels)
+        newest = [number for number in self.published if number not in unwanted][-NEWEST_LOADED:]
         model_config.put(
             self._config,
             self._shelf.model,
@@ -179,15 +187,16 @@ def announce(
         check_label(label)
     with shelf.locked_labels():
         state = _State(shelf)
-        state.write(also=[number])
-        if label is None or _has_had_its_say(shelf, state, label, number):
+        if label is None or _has_had_its_say(state, label, number):
+            state.write()
             return None
+        state.write(also=[number])
         if wait is None:
             return _point(shelf, state, label, number, action=PUSH, reason=reason)
     wait(number)
     with shelf.locked_labels():
         state = _State(shelf)
-        if _has_had_its_say(shelf, state, label, number):
+        if _has_had_its_say(state, label, number):
             return None
         return _point(shelf, state, label, number, action=PUSH, reason=reason)
 
@@ -224,13 +233,9 @@ def check_label(label: str) -> None:
         )
 
 
-def _has_had_its_say(shelf: Shelf, state: _State, label: str, number: int) -> bool:
-    """Whether a push of this version, a newer one, or of the same model moved the label before."""
-    if history.was_pushed(state.changes, label, number):
-        return True
-    models = {item.number: item.properties.get(MODEL) for item in shelf.manifests()}
-    refused = {models.get(left) for left in history.rolled_back(state.changes, label)}
-    return models.get(number) is not None and models[number] in refused
+def _has_had_its_say(state: _State, label: str, number: int) -> bool:
+    """Whether a push of this version or a newer one moved the label, or the model was refused."""
+    return history.was_pushed(state.changes, label, number) or number in state.refused([label])
 
 
 def _point(

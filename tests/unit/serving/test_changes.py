@@ -67,6 +67,21 @@ def test_rollback_after_a_new_push_leaves_out_what_was_rolled_back(pushes: Pushe
     assert changes.roll_back(pushes.shelf, STABLE).to_version == 1
 
 
+def test_version_that_was_taken_back_is_not_loaded_until_it_is_wanted_again(
+    pushes: Pushes,
+) -> None:
+    pushes.push("a", "b", "c")
+    changes.roll_back(pushes.shelf, STABLE)
+    # A request that names no version gets the newest that is loaded.
+    assert pushes.loaded == (1, 2)
+    changes.set_label(pushes.shelf, "canary", 3, action=LABEL)
+    assert pushes.loaded == (1, 2, 3)
+    changes.take_label(pushes.shelf, "canary")
+    assert pushes.loaded == (1, 2)
+    changes.set_label(pushes.shelf, STABLE, 3, action=PROMOTE)
+    assert pushes.loaded == (2, 3)
+
+
 def test_what_a_label_goes_back_to_is_loaded_already(pushes: Pushes) -> None:
     pushes.push("a", "b", "c", "d")
     assert pushes.loaded == (3, 4)
@@ -211,6 +226,7 @@ def test_push_of_a_model_that_was_rolled_back_leaves_the_label(pushes: Pushes) -
     changes.roll_back(pushes.shelf, STABLE)
     assert pushes.push("b judged anew", model="/models/2") == 3
     assert live(pushes.base) == 1
+    assert pushes.loaded == (1,)
     # Until somebody wants it again.
     changes.set_label(pushes.shelf, STABLE, 2, action=PROMOTE)
     changes.set_label(pushes.shelf, STABLE, 1, action=PROMOTE)
