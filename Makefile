@@ -9,10 +9,10 @@ WORKERS ?= 2
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock clean
+.PHONY: help setup run test test-cluster check bench lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup:  ## make .venv from requirements.lock; does nothing when it is up to date
 	@if [ -n "$(PYTHON)" ]; then exec "$(PYTHON)" bootstrap.py; fi; \
@@ -29,6 +29,10 @@ run: setup  ## run the pipeline on the taxi data; options in ARGS
 
 test: setup  ## run the tests; options in ARGS
 	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-cluster: setup  ## run the tests on Flink and Spark; brings both, 1.5 GB, the first time
+	@.venv/bin/python -m tests.cluster.install
+	@.venv/bin/python -m pytest -m cluster tests/cluster $(ARGS)
 
 check: setup  ## check format, lint, types and layers
 	.venv/bin/python -m ruff format --check .

@@ -34,7 +34,8 @@ def inputs(version: Path, size: int) -> dict[str, np.ndarray]:
     if not asked:
         raise BenchmarkError(f"{version} was pushed without warm-up requests to {SIGNATURE}.")
     rows = {name: np.concatenate([arrays[name] for arrays in asked]) for name in asked[0]}
-    return {name: np.resize(array, size) for name, array in rows.items()}
+    which = np.arange(size) % len(next(iter(rows.values())))
+    return {name: array[which] for name, array in rows.items()}
 
 
 def main(version: Path, size: int) -> dict[str, float]:

@@ -25,9 +25,6 @@ from pipeline.nodes import ACCEPTED, BASELINE, MODEL_CODE, STARTING, TUNER, trai
 from pipeline.recording.facts import config_hash
 from pipeline.resolve import Resolved
 
-# The code of a model: what took part in making it.
-_PACKAGES = ("components", "pipeline", "serving", "schemas")
-
 
 def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
     """Builds the pipeline of a resolved configuration.
@@ -151,7 +148,7 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
         evaluation=evaluator.outputs["evaluation"],
         examples=examples,
         origin={
-            "code": code_hash(_PACKAGES),
+            "code": code_hash(MODEL_CODE),
             "config": config_hash(config.model_dump(mode="json"))[:12],
             "metadata": store,
         },

@@ -36,6 +36,7 @@ from components import progress as node_progress
 from components.errors import DataRejected, Interrupted, NodeFailed, RootBusy, WaybillError
 from pipeline import command, metadata, recovery
 from pipeline import config as configuration
+from pipeline.beam import ready
 from pipeline.layout import Layout, write_atomically
 from pipeline.lineage.connection import Address
 from pipeline.lineage.models import History
@@ -208,6 +209,8 @@ def _main(args: argparse.Namespace) -> int:
         if killed:
             console.print(f"An earlier run was killed in {', '.join(killed)}: continuing.")
         plan = run.plan()
+        if plan.has_work:
+            ready.check(run.resolved.config.beam, root=run.layout.root)
         seconds = _execute(run, plan) if plan.has_work else {}
         after = run.plan(as_asked=False)
         outcome = read_outcome(after)

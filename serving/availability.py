@@ -34,15 +34,17 @@ def wait_until_available(
     model: str,
     number: int,
     *,
+    label: str | None = None,
     token_file: Path | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> None:
-    """Returns once the server says that the version is AVAILABLE.
+    """Returns once the server says that the version is AVAILABLE, or that a label is on it.
 
     Args:
         server: its REST address, such as http://127.0.0.1:8501.
         model: what it knows the model by.
         number: the version.
+        label: asks for the version that this label is on, instead of for the version.
         token_file: holds the bearer token, if the server wants one.
         timeout_s: how long the loading may take, in seconds.
 
@@ -51,7 +53,8 @@ def wait_until_available(
     """
     import httpx
 
-    url = f"{server}/v1/models/{urllib.parse.quote(model, safe='')}/versions/{number}"
+    asked = f"versions/{number}" if label is None else f"labels/{label}"
+    url = f"{server}/v1/models/{urllib.parse.quote(model, safe='')}/{asked}"
     headers = {"Authorization": f"Bearer {_token(token_file)}"} if token_file else {}
     deadline = time.monotonic() + timeout_s
     said, was_reached, was_loading = "", False, False
@@ -60,31 +63,33 @@ def wait_until_available(
             try:
                 answer = client.get(url)
                 was_reached = True
-                state, said = _state(answer)
+                found, state, said = _state(answer)
             except httpx.TransportError as error:
-                state, said = "", f"it does not answer ({error or type(error).__name__})"
-            if state == "AVAILABLE":
+                found, state, said = "", "", f"it does not answer ({error or type(error).__name__})"
+            if state == "AVAILABLE" and found == str(number):
                 return
             was_loading = was_loading or state in _LOADING
-            has_failed = not was_reached or (was_loading and state == "END")
+            has_failed = not was_reached or (was_loading and state == "END" and label is None)
             if has_failed or time.monotonic() > deadline:
                 raise NotLoaded(
-                    f"{server} has not loaded version {number} of {model}: {said}. The label was "
-                    "not moved. See to the server, and run it again; or leave the server out."
+                    f"{server} has not loaded version {number} of {model}: {said}. See to the "
+                    "server, and run it again; or leave the server out."
+                    if label is None
+                    else f"{server} has not moved '{label}' of {model} to version {number}: {said}."
                 )
             time.sleep(_EVERY_S)
 
 
-def _state(answer: Any) -> tuple[str, str]:
-    """The version's state, and a sentence about it."""
+def _state(answer: Any) -> tuple[str, str, str]:
+    """Which version it is about, its state, and a sentence about it."""
     try:
         document = answer.json()
         status = document["model_version_status"][0]
-        state = str(status["state"])
+        version, state = str(status["version"]), str(status["state"])
         message = str(status.get("status", {}).get("error_message", ""))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        return "", f"it answers {answer.status_code} {answer.text[:200]!r}"
-    return state, f"it is {state}" + (f", {message}" if message else "")
+        return "", "", f"it answers {answer.status_code} {answer.text[:200]!r}"
+    return version, state, f"version {version} is {state}" + (f", {message}" if message else "")
 
 
 def _token(path: Path) -> str:

@@ -8,94 +8,17 @@ What a label may be rolled back to stays named, and so loaded: going back is one
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from serving import history, model_config
+from serving import history
 from serving.errors import Damaged, LabelError, NotFound
 from serving.history import PUSH, ROLLBACK, UNLABEL, Change
+from serving.label_state import State
 from serving.shelves import Shelf
 
-# A server also loads the newest versions that no label names: one may be asked for by number.
-NEWEST_LOADED = 2
-# What a manifest calls the model that it is a copy of.
-MODEL = "model"
 # Returns when a server has loaded the version; raises NotLoaded.
 Wait = Callable[[int], None]
 _LABEL = re.compile(r"[A-Za-z0-9_]+")
-
-
-class _State:
-    """What is said about the versions of a model, read while the labels are locked."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        self._text = shelf.read_config()
-        self._config = model_config.parse(self._text, origin=shelf.config_location)
-        entry = model_config.find(self._config, shelf.model)
-        self.numbers = shelf.numbers()
-        self._models = {item.number: item.properties.get(MODEL) for item in shelf.manifests()}
-        self.published = sorted(self._models)
-        self.changes = history.parse(shelf.read_history(), origin=shelf.history_location)
-        self.named = model_config.versions_of(entry)
-        # A server refuses a file with a label on a version that is gone.
-        self.labels = {
-            label: number
-            for label, number in model_config.labels_of(entry).items()
-            if number in self.numbers
-        }
-
-    def earlier(self, label: str) -> list[int]:
-        """What the label can go back to, newest first."""
-        found = history.earlier(self.changes, label, self.labels.get(label))
-        return [number for number in found if number in self.numbers]
-
-    def needed(self, labels: Mapping[str, int]) -> set[int]:
-        """What is labelled, and what each label can go back to."""
-        return {*labels.values(), *(back for name in labels for back in self.earlier(name)[:1])}
-
-    def refused(self, labels: Iterable[str]) -> set[int]:
-        """The versions that one of the labels was rolled back from, and copies of their models."""
-        left = {number for name in labels for number in history.rolled_back(self.changes, name)}
-        models = {self._models.get(number) for number in left} - {None}
-        return left | {number for number, model in self._models.items() if model in models}
-
-    def write(
-        self,
-        *,
-        labels: Mapping[str, int] | None = None,
-        also: Iterable[int] = (),
-        without: Iterable[int] = (),
-        change: Change | None = None,
-    ) -> None:
-        """Writes `models.config`, and the change; does nothing if the file says it already.
-
-        Args:
-            labels: the labels from now on; as they were by default.
-            also: versions to load besides.
-            without: versions that are about to go.
-            change: what to note.
-        """
-        labels = self.labels if labels is None else labels
-        changes = (*self.changes, change) if change is not None else self.changes
-        gone = set(without)
-        # With the new change, what the label pointed to is what it can go back to.
-        self.changes, self.labels = changes, dict(labels)
-        # A request without a version gets the newest that is loaded: not one that was taken back.
-        unwanted = gone | self.refused(labels)
-        newest = [number for number in self.published if number not in unwanted][-NEWEST_LOADED:]
-        model_config.put(
-            self._config,
-            self._shelf.model,
-            base_path=self._shelf.location,
-            versions=({*self.needed(labels), *newest, *also} & {*self.numbers}) - gone,
-            labels=labels,
-        )
-        text = model_config.render(self._config)
-        if change is not None or text != self._text:
-            self._text = text
-            self._shelf.write(
-                config=text, history=history.render(changes) if change is not None else None
-            )
 
 
 def set_label(
@@ -125,14 +48,14 @@ def set_label(
     """
     check_label(label)
     with shelf.locked_labels():
-        state = _State(shelf)
+        state = State(shelf)
         _check(shelf, state, number)
         state.write(also=[number])
         if wait is None:
             return _point(shelf, state, label, number, action=action, reason=reason)
     wait(number)
     with shelf.locked_labels():
-        return _point(shelf, _State(shelf), label, number, action=action, reason=reason)
+        return _point(shelf, State(shelf), label, number, action=action, reason=reason)
 
 
 def roll_back(shelf: Shelf, label: str, *, reason: str = "", wait: Wait | None = None) -> Change:
@@ -142,14 +65,27 @@ def roll_back(shelf: Shelf, label: str, *, reason: str = "", wait: Wait | None =
         LabelError: there is none, its files are damaged, or the server does not load it.
     """
     with shelf.locked_labels():
-        state = _State(shelf)
+        state = State(shelf)
         number = _target(shelf, state, label)
         state.write(also=[number])
         if wait is None:
             return _rolled(shelf, state, label, number, reason)
     wait(number)
     with shelf.locked_labels():
-        return _rolled(shelf, _State(shelf), label, number, reason)
+        return _rolled(shelf, State(shelf), label, number, reason)
+
+
+def unload(shelf: Shelf) -> None:
+    """Names in `models.config` only what is needed: not what a label was rolled back from.
+
+    Any later change does the same. Done at once with a rollback, a server might unload the version
+    before it has moved the label, and fail requests.
+
+    Raises:
+        LabelError: it cannot.
+    """
+    with shelf.locked_labels():
+        State(shelf).write()
 
 
 def take_label(shelf: Shelf, label: str, *, reason: str = "") -> Change:
@@ -159,7 +95,7 @@ def take_label(shelf: Shelf, label: str, *, reason: str = "") -> Change:
         NotFound: the model has no such label.
     """
     with shelf.locked_labels():
-        state = _State(shelf)
+        state = State(shelf)
         if label not in state.labels:
             raise NotFound(_no_label(shelf, state, label))
         change = _change(shelf, state, UNLABEL, label, None, reason)
@@ -186,7 +122,7 @@ def announce(
     if label is not None:
         check_label(label)
     with shelf.locked_labels():
-        state = _State(shelf)
+        state = State(shelf)
         if label is None or _has_had_its_say(state, label, number):
             state.write()
             return None
@@ -195,7 +131,7 @@ def announce(
             return _point(shelf, state, label, number, action=PUSH, reason=reason)
     wait(number)
     with shelf.locked_labels():
-        state = _State(shelf)
+        state = State(shelf)
         if _has_had_its_say(state, label, number):
             return None
         return _point(shelf, state, label, number, action=PUSH, reason=reason)
@@ -215,7 +151,7 @@ def prune(shelf: Shelf, *, keep: int, dry_run: bool = False) -> list[int]:
         The numbers of the versions that go.
     """
     with shelf.locked_versions(), shelf.locked_labels():
-        state = _State(shelf)
+        state = State(shelf)
         stay = {*state.published[-keep:], *state.needed(state.labels)}
         gone = [number for number in state.published if number not in stay]
         if gone and not dry_run:
@@ -233,13 +169,13 @@ def check_label(label: str) -> None:
         )
 
 
-def _has_had_its_say(state: _State, label: str, number: int) -> bool:
+def _has_had_its_say(state: State, label: str, number: int) -> bool:
     """Whether a push of this version or a newer one moved the label, or the model was refused."""
     return history.was_pushed(state.changes, label, number) or number in state.refused([label])
 
 
 def _point(
-    shelf: Shelf, state: _State, label: str, number: int, *, action: str, reason: str
+    shelf: Shelf, state: State, label: str, number: int, *, action: str, reason: str
 ) -> Change | None:
     """The second step, under the lock."""
     if number not in state.numbers:
@@ -248,11 +184,13 @@ def _point(
     if state.labels.get(label) == number and last is not None and last.to_version == number:
         return None
     change = _change(shelf, state, action, label, number, reason)
-    state.write(labels={**state.labels, label: number}, also=[number], change=change)
+    # What the label leaves stays loaded: a server may still send requests there for a moment.
+    also = [number] if change.from_version is None else [number, change.from_version]
+    state.write(labels={**state.labels, label: number}, also=also, change=change)
     return change
 
 
-def _rolled(shelf: Shelf, state: _State, label: str, number: int, reason: str) -> Change:
+def _rolled(shelf: Shelf, state: State, label: str, number: int, reason: str) -> Change:
     change = _point(shelf, state, label, number, action=ROLLBACK, reason=reason)
     if change is None:
         raise LabelError(
@@ -261,7 +199,7 @@ def _rolled(shelf: Shelf, state: _State, label: str, number: int, reason: str) -
     return change
 
 
-def _target(shelf: Shelf, state: _State, label: str) -> int:
+def _target(shelf: Shelf, state: State, label: str) -> int:
     current = state.labels.get(label)
     if current is None:
         raise NotFound(_no_label(shelf, state, label))
@@ -277,7 +215,7 @@ def _target(shelf: Shelf, state: _State, label: str) -> int:
     return found[0]
 
 
-def _check(shelf: Shelf, state: _State, number: int, *, fix: str = "Push it again.") -> None:
+def _check(shelf: Shelf, state: State, number: int, *, fix: str = "Push it again.") -> None:
     """Raises unless the version was published here and is as published."""
     if number not in state.numbers:
         known = ", ".join(map(str, state.numbers)) or "none"
@@ -294,7 +232,7 @@ def _check(shelf: Shelf, state: _State, number: int, *, fix: str = "Push it agai
 
 
 def _change(
-    shelf: Shelf, state: _State, action: str, label: str, number: int | None, reason: str
+    shelf: Shelf, state: State, action: str, label: str, number: int | None, reason: str
 ) -> Change:
     return history.change(
         action,
@@ -306,6 +244,6 @@ def _change(
     )
 
 
-def _no_label(shelf: Shelf, state: _State, label: str) -> str:
+def _no_label(shelf: Shelf, state: State, label: str) -> str:
     known: Sequence[str] = sorted(state.labels)
     return f"{shelf.model} has no label '{label}'. Labels: {', '.join(known) or 'none'}."

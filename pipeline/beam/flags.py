@@ -91,7 +91,7 @@ def _portable(settings: PortableSettings) -> list[str]:
 def dataflow(settings: DataflowSettings) -> list[str]:
     """For Google Cloud Dataflow."""
     flags = ["--runner=DataflowRunner", _PLUGIN]
-    for name, value in settings.model_dump().items():
+    for name, value in settings.model_dump(exclude={"root_is_mounted"}).items():
         if name == "use_public_ips":
             flags += (
                 [] if value is None else ["--use_public_ips" if value else "--no_use_public_ips"]

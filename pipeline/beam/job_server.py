@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.errors import ConfigError, NodeFailed
-from pipeline.beam.settings import FETCHED, BeamSettings, PortableSettings
+from pipeline.beam.settings import FETCHED
 
 # Pinned: what Maven runs decides what it writes.
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
@@ -93,24 +93,6 @@ def find(jar: str, artifact: Artifact) -> Path:
     if shutil.which("java") is None:
         raise ConfigError(f"{path.name} needs Java 11 or 17, and there is no java on the path.")
     return path
-
-
-def check(settings: BeamSettings) -> None:
-    """Refuses a configuration whose job server could not be started, before any work is done.
-
-    Raises:
-        ConfigError: the jar is not there, is another one than was pinned, or there is no Java.
-    """
-    if settings.runner == "flink":
-        _check(settings.flink, flink(settings.flink.version))
-    elif settings.runner == "spark":
-        _check(settings.spark, SPARK)
-
-
-def _check(engine: PortableSettings, artifact: Artifact) -> None:
-    path = find(engine.job_server_jar, artifact)
-    if engine.job_server_sha256 is not None:
-        require_sha256(path, engine.job_server_sha256)
 
 
 def require_sha256(path: Path, expected: str) -> None:

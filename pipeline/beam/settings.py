@@ -104,6 +104,8 @@ class DataflowSettings(Settings):
         sdk_container_image: holds this project and its environment.
         machine_type, disk_size_gb, max_num_workers: of the workers; Dataflow's choice otherwise.
         service_account_email, network, subnetwork, use_public_ips: as Dataflow names them.
+        root_is_mounted: whether the image mounts the root, and the data, at the paths that they
+            have where the run is started; Dataflow's workers see no other folder.
     """
 
     project: str | None = None
@@ -118,6 +120,7 @@ class DataflowSettings(Settings):
     network: str | None = None
     subnetwork: str | None = None
     use_public_ips: bool | None = None
+    root_is_mounted: bool = False
 
     @property
     def missing(self) -> tuple[str, ...]:

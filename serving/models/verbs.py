@@ -12,6 +12,7 @@ from typing import Any
 from serving import changes, history, model_config
 from serving.changes import Wait
 from serving.destinations import is_url
+from serving.errors import LabelError
 from serving.history import LABEL, PROMOTE, Change
 from serving.manifests import Manifest
 from serving.models import views
@@ -80,7 +81,9 @@ def rollback(args: argparse.Namespace) -> int:
     """Puts `stable` back on the version that it pointed to before."""
     shelf = choose_shelf(args.serving, args.model)
     change = changes.roll_back(shelf, args.label, reason=args.reason, wait=_wait(args, shelf))
-    return _tell(args, shelf, change)
+    code = _tell(args, shelf, change)
+    _unload(args, shelf, change)
+    return code
 
 
 def unlabel(args: argparse.Namespace) -> int:
@@ -173,6 +176,33 @@ def _nearby(shelf: Shelf, named: str | None) -> str | None:
         return None
     beside = Path(shelf.location).parent.with_name(Path(named).name)
     return str(beside) if beside.is_file() else None
+
+
+def _unload(args: argparse.Namespace, shelf: Shelf, change: Change) -> None:
+    """Has the version that was left unloaded, once the server sends no more requests there."""
+    assert change.to_version is not None
+    if args.server is None:
+        views.warn(
+            "note",
+            f"Version {change.from_version} stays loaded until the next change, and a request that "
+            "names neither a version nor a label gets the newest version that is loaded. With "
+            "--server it is unloaded once the server has moved the label.",
+        )
+        return
+    from serving import availability
+
+    try:
+        availability.wait_until_available(
+            args.server,
+            shelf.model,
+            change.to_version,
+            label=change.label,
+            token_file=Path(args.token_file) if args.token_file else None,
+            timeout_s=args.timeout,
+        )
+        changes.unload(shelf)
+    except LabelError as error:
+        views.warn("warning", f"{error} So version {change.from_version} stays loaded.")
 
 
 def _wait(args: argparse.Namespace, shelf: Shelf) -> Wait | None:

@@ -78,10 +78,19 @@ def test_a_body_of_unknown_length_that_gets_too_large_is_refused(small: Server) 
     assert response.status_code == 413
 
 
-def test_a_body_that_unpacks_to_too_much_is_refused(small: Server) -> None:
-    bomb = gzip.compress(b" " * (100 << 20))
-    response = ask(small, body=bomb, headers={"content-encoding": "gzip"})
+def test_a_body_that_unpacks_to_too_much_is_refused_without_unpacking_it(small: Server) -> None:
+    bomb = gzip.compress(bytes(400 << 20), 1)
+    before = peak_bytes(small)
+    response = ask(small, body=bomb[: 1 << 20], headers={"content-encoding": "gzip"})
     assert response.status_code == 413
+    assert peak_bytes(small) - before < 100 << 20
+
+
+def peak_bytes(server: Server) -> int:
+    for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) << 10
+    raise AssertionError("no VmHWM")
 
 
 @pytest.mark.parametrize(

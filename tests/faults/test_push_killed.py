@@ -32,7 +32,7 @@ FILE_OPERATIONS = {
     "fcntl.flock",
 }
 # What only computes cannot be killed at a wrong moment.
-WRITERS = {"changes.py", "contents.py", "locks.py", "shelves.py", "versions.py"}
+WRITERS = {"changes.py", "contents.py", "label_state.py", "locks.py", "shelves.py", "versions.py"}
 LABEL = "stable"
 CARD = "assets.extra/model_card.md"
 

@@ -45,9 +45,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def status(state: str, message: str = "") -> dict[str, Any]:
+def status(state: str, message: str = "", version: str = "3") -> dict[str, Any]:
     told = {"error_code": "OK", "error_message": message}
-    return {"model_version_status": [{"version": "3", "state": state, "status": told}]}
+    return {"model_version_status": [{"version": version, "state": state, "status": told}]}
 
 
 @pytest.fixture
@@ -69,11 +69,26 @@ def test_version_is_waited_for_through_all_states(server: Server, tmp_path: Path
     assert server.asked == [("/v1/models/my%20model/versions/3", "Bearer secret")] * 4
 
 
+def test_label_is_waited_for_until_it_is_on_the_version(server: Server) -> None:
+    server.answers = [status("AVAILABLE", version="4"), status("AVAILABLE")]
+    wait_until_available(server.url, "taxi", 3, label="stable")
+    assert server.asked == [("/v1/models/taxi/labels/stable", None)] * 2
+    server.answers = [status("AVAILABLE", version="4")]
+    with pytest.raises(
+        NotLoaded, match="has not moved 'stable' of taxi to version 3: version 4 is"
+    ):
+        wait_until_available(server.url, "taxi", 3, label="stable", timeout_s=0.3)
+
+
 @pytest.mark.parametrize(
     ("answers", "timeout_s", "expected"),
     [
-        ([status("LOADING"), status("END", "out of memory")], 60, "it is END, out of memory"),
-        ([status("LOADING")], 0.3, "it is LOADING"),
+        (
+            [status("LOADING"), status("END", "out of memory")],
+            60,
+            "version 3 is END, out of memory",
+        ),
+        ([status("LOADING")], 0.3, "version 3 is LOADING"),
         (["not found"], 0.3, "it answers 404"),
         ([[1]], 0.3, r"it answers 200 '\[1\]'"),
     ],

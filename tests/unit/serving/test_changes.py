@@ -72,7 +72,9 @@ def test_version_that_was_taken_back_is_not_loaded_until_it_is_wanted_again(
 ) -> None:
     pushes.push("a", "b", "c")
     changes.roll_back(pushes.shelf, STABLE)
-    # A request that names no version gets the newest that is loaded.
+    # Not yet: a server may load what the file names before it moves the label.
+    assert pushes.loaded == (1, 2, 3)
+    changes.unload(pushes.shelf)
     assert pushes.loaded == (1, 2)
     changes.set_label(pushes.shelf, "canary", 3, action=LABEL)
     assert pushes.loaded == (1, 2, 3)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import ml_metadata
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as messages
 
-from serving.labels import labels, live
+from serving.labels import labels, live, read_config
 from serving.models.__main__ import main
 from serving.record import EXECUTION_TYPE
 from serving.shelves import LocalShelf
@@ -135,6 +137,38 @@ def test_rollback_and_promotion_are_recorded(
     assert serving.recorded() == ["rollback", "promote", "label", "unlabel"]
 
 
+def test_version_that_was_rolled_back_is_unloaded_once_the_server_follows(
+    serving: Serving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = serving.folder / "models.config"
+
+    class Follower(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            [model] = read_config(config).values()
+            label = self.path.endswith("/labels/stable")
+            version = model.labels["stable"] if label else int(self.path.rpartition("/")[2])
+            seen.append((label, model.versions))
+            self.send_response(200)
+            self.end_headers()
+            status = {"version": str(version), "state": "AVAILABLE"}
+            self.wfile.write(json.dumps({"model_version_status": [status]}).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    seen: list[tuple[bool, tuple[int, ...]]] = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Follower) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert serving.run("rollback", "--server", address) == 0
+        server.shutdown()
+    assert seen == [(False, (2, 3)), (True, (1, 2, 3))]
+    assert read_config(config)["taxi"].versions == (1, 2)
+    assert capsys.readouterr().err == ""
+    assert serving.run("rollback") == 0
+    assert "note: Version 2 stays loaded until the next change" in capsys.readouterr().err
+
+
 def test_promotion_of_what_is_live_changes_nothing(
     serving: Serving, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,7 +183,7 @@ def test_rollback_is_done_without_the_store_and_says_so(
     serving.store.unlink()
     assert serving.run("rollback") == 0
     assert live(serving.base) == 2
-    error = capsys.readouterr().err
+    error = capsys.readouterr().err.splitlines()[0]
     assert error.startswith("warning: The change is made, but not in the metadata store")
     assert str(serving.store) in error
 
@@ -272,5 +306,5 @@ def test_process_imports_no_tensorflow_and_no_tfx(serving: Serving) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     assert serving.recorded() == ["rollback"]

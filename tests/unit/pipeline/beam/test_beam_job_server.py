@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import ConfigError, NodeFailed
-from pipeline.beam import job_server
+from pipeline.beam import job_server, ready
 from pipeline.beam.__main__ import main
 from pipeline.beam.settings import BeamSettings
 
@@ -96,16 +96,32 @@ def test_the_command_prints_where_the_jar_is_and_what_to_pin(
 def test_a_pinned_jar_is_compared_before_any_work(machine: Path) -> None:
     path = job_server.fetch(FLINK)
     flink = {"master": "here:1", "job_server_jar": str(path), "job_server_sha256": SHA256}
-    job_server.check(BeamSettings.model_validate({"runner": "flink", "flink": flink}))
+    settings = BeamSettings.model_validate({"runner": "flink", "flink": flink})
+    ready.check(settings, root=machine)
     path.write_bytes(b"another")
     with pytest.raises(ConfigError, match="not the job server that was pinned"):
-        job_server.check(BeamSettings.model_validate({"runner": "flink", "flink": flink}))
+        ready.check(settings, root=machine)
 
 
 def test_without_an_engine_nothing_is_needed(machine: Path) -> None:
     for program in ("java", "mvn"):
         (machine / "bin" / program).unlink()
-    job_server.check(BeamSettings())
+    ready.check(BeamSettings(), root=machine)
+
+
+def test_dataflow_needs_a_root_that_its_workers_see(machine: Path) -> None:
+    dataflow = {
+        "project": "my-project",
+        "region": "europe-west1",
+        "temp_location": "gs://my-bucket/temp",
+        "staging_location": "gs://my-bucket/staging",
+        "sdk_container_image": "registry/waybill:1",
+    }
+    settings = {"runner": "dataflow", "dataflow": dataflow}
+    with pytest.raises(ConfigError, match=f"do not see the folder {machine}"):
+        ready.check(BeamSettings.model_validate(settings), root=machine)
+    settings["dataflow"] = {**dataflow, "root_is_mounted": True}
+    ready.check(BeamSettings.model_validate(settings), root=machine)
 
 
 def test_without_java_or_maven_it_is_said(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
