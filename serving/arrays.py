@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,8 @@ DTYPES: Mapping[int, np.dtype[Any]] = {
     23: np.dtype(np.uint64),
 }
 _SMALL_BYTES = 1 << 16
+_SMALL_STRING = 22
+_CELLS = struct.Struct(f"{STRING_BYTES}s")
 # As TensorFlow writes them in messages, where it differs from numpy.
 _NAMES = {1: "float", 2: "double", STRING: "string", 10: "bool", 19: "half"}
 
@@ -72,29 +75,13 @@ def write(tf: Any, array: np.ndarray, dtype: int, keep: list[object]) -> int:
     """
     if dtype not in DTYPES:
         raise ModelError(f"an input has TensorFlow's {name_of(dtype)}; a client cannot give it")
-    values = array.ravel().tolist() if dtype == STRING else []
-    if not {bytes}.issuperset(map(type, values)):
-        raise ModelError("an input of strings was given other values than bytes")
-    shape = array.shape
-    dims = (ctypes.c_int64 * len(shape))(*shape)
-    cell_bytes = STRING_BYTES if dtype == STRING else DTYPES[dtype].itemsize
-    made: int = tf.TF_AllocateTensor(dtype, dims, len(shape), array.size * cell_bytes)
-    if not made:
-        raise ModelError(
-            f"there is no memory for an input of shape {shape}", code="RESOURCE_EXHAUSTED"
-        )
-    start = tf.TF_TensorData(made)
-    if dtype != STRING:
-        source = np.ascontiguousarray(array, DTYPES[dtype])
-        # To ask a small array for its address takes longer than to copy it once more.
-        is_small = source.nbytes < _SMALL_BYTES
-        ctypes.memmove(start, source.tobytes() if is_small else source.ctypes.data, source.nbytes)
-        return made
-    keep.append(values)
-    ctypes.memset(start, 0, len(values) * STRING_BYTES)  # what TF_StringInit does to each
-    assign = tf.TF_StringAssignView
-    for i, value in enumerate(values):
-        assign(start + i * STRING_BYTES, value, len(value))
+    if dtype == STRING:
+        return _write_strings(tf, array, keep)
+    source = np.ascontiguousarray(array, DTYPES[dtype])
+    made = _allocate(tf, dtype, array.shape, source.nbytes)
+    # To ask a small array for its address takes longer than to copy it once more.
+    data = source.tobytes() if source.nbytes < _SMALL_BYTES else source.ctypes.data
+    ctypes.memmove(tf.TF_TensorData(made), data, source.nbytes)
     return made
 
 
@@ -122,29 +109,57 @@ def read(tf: Any, tensor: int) -> np.ndarray:
     return array.reshape(shape)
 
 
+def _allocate(tf: Any, dtype: int, shape: tuple[int, ...], num_bytes: int) -> int:
+    dims = (ctypes.c_int64 * len(shape))(*shape)
+    made: int | None = tf.TF_AllocateTensor(dtype, dims, len(shape), num_bytes)
+    if made is None:
+        raise ModelError(
+            f"there is no memory for an input of shape {shape}", code="RESOURCE_EXHAUSTED"
+        )
+    return made
+
+
+def _write_strings(tf: Any, array: np.ndarray, keep: list[object]) -> int:
+    values = array.reshape(-1).tolist()
+    different = set(values) if {bytes}.issuperset(map(type, values)) else None
+    if different is None:
+        raise ModelError("an input of strings was given other values than bytes")
+    made = _allocate(tf, STRING, array.shape, len(values) * STRING_BYTES)
+    start = tf.TF_TensorData(made)
+    if max(map(len, different), default=0) <= _SMALL_STRING and small_strings_are_known(tf):
+        # Of the values of a category there are few.
+        cells = {value: _cell(value) for value in different}
+        ctypes.memmove(start, b"".join(map(cells.__getitem__, values)), len(values) * STRING_BYTES)
+        return made
+    keep.append(values)
+    ctypes.memset(start, 0, len(values) * STRING_BYTES)  # what TF_StringInit does to each
+    assign = tf.TF_StringAssignView
+    for i, value in enumerate(values):
+        assign(start + i * STRING_BYTES, value, len(value))
+    return made
+
+
 def _read_strings(tf: Any, start: int, count: int) -> list[bytes]:
-    """Short strings lie in their cells, and class names come again and again."""
     if not small_strings_are_known(tf):
         return read_strings(tf, start, count)
-    cells = ctypes.string_at(start, count * STRING_BYTES)
-    known: dict[bytes, bytes] = {}
-    found = []
-    for at in range(0, len(cells), STRING_BYTES):
-        cell = cells[at : at + STRING_BYTES]
-        value = known.get(cell)
-        if value is None:
-            if cell[0] & 3:
-                (value,) = read_strings(tf, start + at, 1)
-            else:
-                value = known[cell] = cell[1 : 1 + (cell[0] >> 2)]
-        found.append(value)
-    return found
+    cells = [cell for (cell,) in _CELLS.iter_unpack(ctypes.string_at(start, count * STRING_BYTES))]
+    different = set(cells)
+    if any(cell[0] & 3 for cell in different):
+        return read_strings(tf, start, count)
+    # Class names come again and again.
+    values = {cell: cell[1 : 1 + (cell[0] >> 2)] for cell in different}
+    return [values[cell] for cell in cells]
+
+
+def _cell(value: bytes) -> bytes:
+    """A short string as TensorFlow keeps it: four times its size, then its bytes."""
+    return bytes([len(value) << 2]) + value.ljust(STRING_BYTES - 1, b"\0")
 
 
 @functools.cache
 def small_strings_are_known(tf: Any) -> bool:
-    """Whether a short string lies in its cell as this module reads it: 4 * size, then its bytes."""
+    """Whether this TensorFlow keeps short strings as `_cell` says."""
     cell = ctypes.create_string_buffer(STRING_BYTES)
     tf.TF_StringInit(cell)
     tf.TF_StringCopy(cell, b"ab\x00c", 4)
-    return cell.raw[:6] == b"\x10ab\x00c\x00"
+    return cell.raw == _cell(b"ab\x00c")

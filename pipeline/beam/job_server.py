@@ -163,8 +163,9 @@ def _copy(artifact: Artifact, folder: str) -> None:
     )
     if done.returncode or not (Path(folder) / artifact.file_name).is_file():
         lines = [line for line in done.stdout.splitlines() if "ERROR" in line]
-        text = lines[0].removeprefix("[ERROR]").partition(" -> ")[0] if lines else done.stderr
-        reason = text.strip().removesuffix(".") or "it says nothing"
+        # Maven colours the lines before it has read that it should not.
+        said = lines[0].partition("[ERROR]")[2].partition(" -> ")[0] if lines else done.stderr
+        reason = said.strip().removesuffix(".") or "it says nothing"
         raise NodeFailed(
             f"Maven could not bring {artifact.coordinates}: {reason}. "
             f"Check your Maven settings, or put the jar at {cache() / artifact.file_name}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -127,16 +128,31 @@ def _from_rows(instances: list[Any], inputs: Mapping[str, TensorRef]) -> Inputs:
                 )
         ((name, ref),) = inputs.items()
         return {name: _rows(instances, ref, "")}
-    names = inputs.keys()
-    for number, item in enumerate(instances):
-        if type(item) is not dict or is_base64(item):
-            raise _invalid(f"Expecting object but got list at item {number} of input list")
-        if item.keys() != names:
-            raise _other_keys(number, item, inputs)
+    columns = _columns(instances, inputs)
+    if columns is None:
+        for number, item in enumerate(instances):
+            if not _is_object(item):
+                raise _invalid(f"Expecting object but got list at item {number} of input list")
+            if item.keys() != inputs.keys():
+                raise _other_keys(number, item, inputs)
+        columns = [[item[name] for item in instances] for name in inputs]
     return {
-        name: _rows([item[name] for item in instances], ref, f" key: {name}")
-        for name, ref in inputs.items()
+        name: _rows(column, ref, f" key: {name}")
+        for (name, ref), column in zip(inputs.items(), columns, strict=True)
     }
+
+
+def _columns(instances: list[Any], inputs: Mapping[str, TensorRef]) -> list[list[Any]] | None:
+    """The values of each input; None if not every row is an object with exactly these."""
+    # One name alone gives no tuples, and could be `b64`.
+    if len(inputs) < 2 or {dict} != set(map(type, instances)):
+        return None
+    if {len(inputs)} != set(map(len, instances)):
+        return None
+    try:
+        return [list(column) for column in zip(*map(itemgetter(*inputs), instances), strict=True)]
+    except KeyError:
+        return None
 
 
 def _rows(values: list[Any], ref: TensorRef, where: str) -> np.ndarray:

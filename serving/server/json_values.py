@@ -147,9 +147,15 @@ def _leaves(flat: list[Any], dtype: int) -> np.ndarray | None:
 
 
 def _strings(flat: list[Any], kinds: set[type]) -> np.ndarray | None:
+    array = np.empty(len(flat), object)
+    if kinds == {str}:
+        # All at once, unless one of them holds what parts them.
+        parts = "\0".join(flat).encode("utf-8", "surrogatepass").split(b"\0")
+        if len(parts) == len(flat):
+            array[:] = parts
+            return array
     if not kinds <= {str, dict} or not all(type(v) is str or is_base64(v) for v in flat):
         return None
-    array = np.empty(len(flat), object)
     array[:] = [
         v.encode("utf-8", "surrogatepass") if type(v) is str else decode_base64(v) for v in flat
     ]

@@ -20,6 +20,8 @@ from serving.server.settings import ServerSettings, Tls
 
 _KEEP_ALIVE_S = 75
 _BACKLOG = 2048
+# How long a thread that comes back from a model waits for one that reads requests.
+_SWITCH_S = 0.0005
 
 
 class _HttpServer(uvicorn.Server):
@@ -36,6 +38,7 @@ async def serve(settings: ServerSettings) -> None:
     Raises:
         SettingsError: a port is taken, or a file cannot be used.
     """
+    sys.setswitchinterval(_SWITCH_S)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -179,6 +179,11 @@ def test_nan_and_infinity_are_numbers() -> None:
     assert math.isnan(found.inputs["x"][0])
 
 
+def test_strings_with_zeros_stay_apart() -> None:
+    assert to_array(["a\0b", "", "\0"], STRING).tolist() == [b"a\0b", b"", b"\0"]
+    assert to_array(["", ""], STRING).tolist() == [b"", b""]
+
+
 def test_rows_and_columns_give_the_same_arrays() -> None:
     rows = read({"instances": [{"a": 1, "b": "x"}, {"a": 2, "b": {"b64": "/w=="}}]}, TWO)
     columns = read({"inputs": {"a": [1, 2], "b": ["x", {"b64": "/w=="}]}}, TWO)
