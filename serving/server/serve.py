@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.server import grpc_api
 from serving.server.app import make_app
@@ -30,6 +31,16 @@ class _HttpServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Protocol(HttpToolsProtocol):
+    """Does not wait half a minute for an idle client to agree that TLS ends."""
+
+    def shutdown(self) -> None:
+        is_idle = self.cycle is None or self.cycle.response_complete
+        super().shutdown()
+        if is_idle and self.config.is_ssl:
+            self.transport.abort()
 
 
 async def serve(settings: ServerSettings) -> None:
@@ -116,7 +127,7 @@ def _config(engine: Engine, settings: ServerSettings) -> uvicorn.Config:
     _check(tls)
     return uvicorn.Config(
         make_app(engine, token=settings.token),
-        http="httptools",
+        http=_Protocol,
         lifespan="off",
         ws="none",
         log_level="error",

@@ -117,7 +117,9 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(small: Server) -> None:
         client.sendall(
             f"POST {PREDICT} HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{{".encode()
         )
-        answer = client.recv(65536).decode()
+        answer = ""
+        while "}" not in answer:
+            answer += client.recv(65536).decode()
     assert answer.startswith("HTTP/1.1 504 ")
     assert "The body did not arrive within 0.7 s" in answer
 
@@ -243,16 +245,18 @@ def test_a_token_is_asked_for(serving: Path, tmp_path: Path, how: str) -> None:
         assert not any(secret in line for line in server.lines)
 
 
-def test_a_certificate_encrypts(serving: Path, tmp_path: Path) -> None:
+def test_a_certificate_encrypts_and_an_idle_client_does_not_keep_the_server(
+    serving: Path, tmp_path: Path
+) -> None:
     certificate, key = certificates.write(tmp_path)
-    with running(serving, "--tls-cert", str(certificate), "--tls-key", str(key)) as server:
+    flags = ["--tls-cert", str(certificate), "--tls-key", str(key)]
+    with requests.Session() as session, running(serving, *flags) as server:
         assert server.rest.startswith("https://")
-        response = requests.post(
-            server.rest + PREDICT, data=BODY, verify=str(certificate), timeout=30
-        )
-        assert response.status_code == 200
+        asked = session.post(server.rest + PREDICT, data=BODY, verify=str(certificate), timeout=30)
+        assert asked.status_code == 200
         with pytest.raises(requests.exceptions.SSLError):
             requests.get(f"{server.rest}/healthz", timeout=30)
+    assert server.process.returncode == 0
 
 
 @pytest.mark.parametrize(
