@@ -76,7 +76,12 @@ async def version_of(engine: Engine, target: Target = MODEL) -> int:
 
 
 def states(engine: Engine) -> dict[int, str]:
-    return {status.version: status.state for status in engine.statuses(MODEL)}
+    """None for a model that was found a moment ago, whose versions were not looked at yet."""
+    try:
+        return {status.version: status.state for status in engine.statuses(MODEL)}
+    except RequestError as error:
+        assert error.code == "NOT_FOUND"
+        return {}
 
 
 def available(engine: Engine) -> list[int]:
