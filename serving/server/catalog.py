@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from serving.errors import ModelError
+from serving.server.canary import Canary
 from serving.server.errors import RequestError
 from serving.server.loading import Loader, mark_of
 from serving.server.servable import Servable
@@ -23,19 +24,6 @@ from serving.server.targets import Target, VersionStatus
 
 _RETRY_S = 60.0
 _NUM_ENDED = 20  # versions that are gone, kept in a model's status
-
-
-@dataclasses.dataclass(frozen=True)
-class Canary:
-    """A label that gets a share of the requests that name no version.
-
-    Attributes:
-        label: the label.
-        percent: of the requests, 0 to 100.
-    """
-
-    label: str
-    percent: float
 
 
 @dataclasses.dataclass

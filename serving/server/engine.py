@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -22,9 +21,11 @@ import numpy as np
 
 from serving.errors import ModelError
 from serving.server import examples
+from serving.server.admission import Admission, Request
 from serving.server.batching import Batcher
-from serving.server.catalog import Canary, Catalog
-from serving.server.errors import Overloaded, RequestError, SettingsError
+from serving.server.canary import Canary
+from serving.server.catalog import Catalog
+from serving.server.errors import RequestError
 from serving.server.loading import Loader
 from serving.server.metrics import Metrics
 from serving.server.request_log import RequestLog
@@ -46,17 +47,6 @@ __all__ = [
 ]
 
 
-@dataclasses.dataclass
-class Request:
-    """A request under way, as it will be counted.
-
-    Attributes:
-        version: the version that answered, once it is known.
-    """
-
-    version: int | None = None
-
-
 class Engine:
     """Serves models; see the module.
 
@@ -73,7 +63,7 @@ class Engine:
         """
         self.settings = settings
         self.metrics = Metrics()
-        self._num_in_flight = 0
+        self._admission = Admission(settings.max_in_flight, self.metrics)
         self._is_stopping = False
         self._sources = Sources(
             settings.serving.absolute(),
@@ -82,7 +72,7 @@ class Engine:
         )
         self._catalog = Catalog(
             Loader(num_threads=settings.num_threads, timeout_s=settings.deadline_s),
-            canaries={name: _canary(name, text) for name, text in settings.canaries.items()},
+            canaries={name: Canary.parse(name, text) for name, text in settings.canaries.items()},
             default_label=settings.default_label,
             say=say,
             observe=self.metrics.serves,
@@ -163,8 +153,9 @@ class Engine:
         finally:
             servable.release()
 
-    @contextlib.contextmanager
-    def request(self, api: str, method: str, model: str) -> Iterator[Request]:
+    def request(
+        self, api: str, method: str, model: str
+    ) -> contextlib.AbstractContextManager[Request]:
         """Lets a request in and counts it and its answer; fronts wrap each request with it.
 
         Args:
@@ -175,36 +166,7 @@ class Engine:
         Raises:
             Overloaded: as many requests are under way as may be.
         """
-        started = time.perf_counter()
-        request = Request()
-        code = "INTERNAL"
-        self._num_in_flight += 1
-        self.metrics.in_flight.inc()
-        try:
-            if self._num_in_flight > self.settings.max_in_flight:
-                raise Overloaded(
-                    f"{self.settings.max_in_flight} requests are under way, more are not taken. "
-                    "Try again later."
-                )
-            yield request
-            code = "OK"
-        except RequestError as error:
-            code = error.code
-            raise
-        except asyncio.CancelledError:
-            code = "CANCELLED"
-            raise
-        finally:
-            self._num_in_flight -= 1
-            self.metrics.in_flight.dec()
-            self.metrics.answered(
-                model=model,
-                version="" if request.version is None else str(request.version),
-                api=api,
-                method=method,
-                code=code,
-                seconds=time.perf_counter() - started,
-            )
+        return self._admission.request(api, method, model)
 
     async def predict(
         self,
@@ -334,17 +296,3 @@ class Engine:
 def say(what: str) -> None:
     """Prints a line about the server itself."""
     print(f"{time.strftime('%H:%M:%S')}  {what}", file=sys.stderr, flush=True)
-
-
-def _canary(model: str, text: str) -> Canary:
-    label, _, percent = text.partition(":")
-    try:
-        share = float(percent)
-    except ValueError:
-        share = -1.0
-    if not label or not 0 <= share <= 100:
-        raise SettingsError(
-            f"--canary {model}={text}: expected MODEL=LABEL:PERCENT, such as "
-            f"{model}=canary:5, with 0 to 100 percent."
-        )
-    return Canary(label, share)
