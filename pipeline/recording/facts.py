@@ -6,7 +6,6 @@ Imports nothing of the stack.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import platform
 import re
@@ -14,13 +13,12 @@ import shlex
 import socket
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from pipeline.fingerprint import PROJECT
+from pipeline import __version__
 from pipeline.recording import names
 from pipeline.recording.redaction import redact, redact_command
 
@@ -52,7 +50,7 @@ def run_facts(
         names.PYTHON: platform.python_version(),
         names.HOST: socket.gethostname(),
         names.COMMAND: shlex.join(redact_command(sys.orig_argv if argv is None else argv)),
-        names.VERSION: _version(),
+        names.VERSION: __version__,
         **({names.GIT: commit} if commit else {}),
         **({names.GIT_URL: url} if url else {}),
     }
@@ -118,12 +116,3 @@ def installed() -> dict[str, str]:
             name, _, version = info.name.removesuffix(_INFO).partition("-")
             found.setdefault(name.lower().replace("_", "-"), version)
     return found
-
-
-def _version() -> str:
-    """Ours, also where the code runs from its folder without being installed."""
-    try:
-        return importlib.metadata.version("waybill")
-    except importlib.metadata.PackageNotFoundError:
-        project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
-        return str(project["project"]["version"])

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -41,7 +42,7 @@ class GrpcServer:
         self.port = port
         self._server = server
         self._engine = engine
-        self._health = health.aio.HealthServicer()
+        self._health = _Health(self._tell)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         self._looking: asyncio.Task[None] | None = None
 
@@ -74,6 +75,19 @@ class GrpcServer:
         status = statuses.NOT_SERVING if self._engine.not_ready() else statuses.SERVING
         for service in _SERVICES:
             await self._health.set(service, status)
+
+
+class _Health(health.aio.HealthServicer):
+    """Looks when it is asked; who watches is told at the next look."""
+
+    def __init__(self, look: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self._look = look
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """As the service's definition names it."""
+        await self._look()
+        return await super().Check(request, context)
 
 
 async def start(

@@ -66,7 +66,8 @@ def test_a_run_leaves_its_data_on_a_page(taxi_run: Result) -> None:
 def test_the_first_page_leads_to_the_others(taxi_run: Result) -> None:
     folder = Layout(taxi_run.root).report.parent
     first = Page((folder / "index.html").read_text())
-    assert set(first.links) == {"data.html", "training.html", "run.json", "data:,"}
+    pages = {"data.html", "training.html", "model.html", "model_card.html", "run.html"}
+    assert set(first.links) == {*pages, "run.json", "data:,"}
     for link in first.links[1:]:
         assert (folder / link).is_file()
     assert "pushed" in [text for _, text in first.all("p")]

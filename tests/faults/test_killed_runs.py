@@ -92,7 +92,8 @@ def test_a_run_killed_in_every_node_ends_as_one_that_was_not(
     assert not list(root.glob("artifacts/**/beam-temp-*"))
 
     whole = run_local(tmp_path / "other", *flags)
-    assert result.report["candidate"] == whole.report["candidate"]
+    # Beam adds up in another order from run to run.
+    assert result.report["candidate"] == pytest.approx(whole.report["candidate"], rel=1e-6)
 
 
 def test_training_goes_on_from_its_last_checkpoint(

@@ -6,6 +6,7 @@ import json
 import subprocess
 import threading
 import time
+import tomllib
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,8 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2
 
 from components.ingestion import raw_files
+from pipeline import __version__
+from pipeline.fingerprint import PROJECT
 from pipeline.lineage.store import open_store
 from pipeline.recording import names
 from pipeline.recording.facts import config_hash, git_commit, git_url, installed, run_facts
@@ -20,6 +23,11 @@ from pipeline.recording.recorder import Recorder, one_line, record_outcome
 from pipeline.recording.redaction import HIDDEN, is_secret, redact, redact_command, redact_text
 from pipeline.recording.usage import Meter
 from tests.unit.pipeline.lineage.written_store import Execution, WrittenStore
+
+
+def test_the_version_is_the_one_that_is_published() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__
 
 
 @pytest.mark.parametrize(
