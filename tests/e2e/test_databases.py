@@ -99,7 +99,10 @@ def test_nodes_of_several_runs_write_to_one_database_at_once(
     ]
     assert [server.password in end(process) for process in runs] == [False, False]
     for node in NODES.split(","):
-        assert sorted(recorded_with(environment, address, node)) == ["COMPLETE", "COMPLETE"]
+        states = recorded_with(environment, address, node)
+        assert len(states) == 2
+        # One that comes late finds the result of the other.
+        assert set(states) <= {"COMPLETE", "CACHED"}
 
 
 def recorded_with(environment: dict[str, str], address: str, node: str) -> list[str]:
