@@ -1,7 +1,9 @@
 """Makes `.venv` from `requirements.lock`, and makes that lock. Standard library only.
 
-    python bootstrap.py          set `.venv` up; an up-to-date one is left alone
-    python bootstrap.py lock     resolve the newest versions pyproject.toml allows into the lock
+    python bootstrap.py                   set `.venv` up; an up-to-date one is left alone
+    python bootstrap.py lock              bring the lock to what pyproject.toml asks for; versions
+                                          that it still allows stay as they are
+    python bootstrap.py lock --upgrade    take the newest versions that pyproject.toml allows
 
 The lock's hashes decide what is installed; the environment only says where the registry is.
 Written for Python 3.6 and newer, so that a wrong interpreter gets one line, not a SyntaxError.
@@ -112,6 +114,21 @@ def is_ready(venv: pathlib.Path, expected: str) -> bool:
     return done == expected and os.access(str(venv / "bin" / "python"), os.X_OK)
 
 
+def preferred(lock: str) -> str:
+    """Returns a lock in uv's own format that says which versions are chosen, and nothing else.
+
+    It is taken by uv for one that is out of date: what is in it is kept where it can be, and asked
+    of the registry again for everything that it lacks.
+
+    Args:
+        lock: the text of a `requirements.lock`.
+    """
+    entry = '[[package]]\nname = "{}"\nversion = "{}"\nsource = {{ registry = "unknown" }}\n'
+    pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock, re.MULTILINE)
+    header = 'version = 1\nrequires-python = ">={}.{}"\n'.format(*PYTHONS[0])
+    return header + "".join("\n" + entry.format(*pin) for pin in pins)
+
+
 def entries_of(lock: str, names: tuple) -> str:
     """Returns the entries of `names` in the text of a lock, hashes included."""
     found = {}
@@ -218,52 +235,85 @@ def set_up(root: pathlib.Path) -> None:
 
 def install(venv: pathlib.Path, lock: pathlib.Path, options: dict) -> None:
     """Makes `venv` anew and installs everything in `lock` into it, bytecode included."""
-    base = getattr(sys, "_base_executable", None) or sys.executable
-    if pathlib.Path(base).parent == venv / "bin":  # left by a set-up that was interrupted early
-        base = os.path.realpath(base)
     version = platform.python_version()
-    if importlib.util.find_spec("ensurepip") is None:
-        raise SetUpError(
-            f"{base} comes without ensurepip. On Debian and Ubuntu: apt-get install "
-            "python{}.{}-venv".format(*sys.version_info[:2])
-        )
     say(f"Setting up .venv with Python {version}: about 1 GB to download once, 4 GB on disk.")
+    make_seeds(venv, lock.read_text(encoding="utf-8"), options)
     python, uv = venv / "bin" / "python", venv / "bin" / "uv"
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    once = ["--no-deps", "--no-compile", "--no-user", "--require-hashes"]
-    options = dict(options, env=clean_environment(dict(os.environ)))
-    with tempfile.TemporaryDirectory() as scratch:
-        seeds = pathlib.Path(scratch) / "seeds.txt"
-        seeds.write_text(entries_of(lock.read_text(encoding="utf-8"), SEEDS))
-        run([base, "-m", "venv", "--clear", venv], "Making .venv", **options)
-        run([*pip, *once, "-r", seeds], "Installing uv", **options)
-    options["env"] = environment_of_uv(python)
+    options = dict(options, env=environment_of_uv(python))
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     how = ["--python", python, "--require-hashes", "--no-build-isolation", "--compile-bytecode"]
     run([uv, "pip", "sync", *quiet, *how, lock], "Installing requirements.lock", **options)
 
 
-def write_lock(root: pathlib.Path) -> None:
-    """Resolves `root/pyproject.toml` for every supported platform into `root/requirements.lock`.
-
-    Works in a directory of its own, since uv's own lock file names the registry's hosts.
-    """
-    uv, lock = root / ".venv" / "bin" / "uv", root / "requirements.lock"
-    what = ["--frozen", "--no-emit-project", "--all-extras", "--all-groups", "--no-header"]
+def make_seeds(venv: pathlib.Path, lock: str, options: dict) -> None:
+    """Makes `venv` anew and installs into it what installs the rest, as the text of `lock` says."""
+    base = getattr(sys, "_base_executable", None) or sys.executable
+    if pathlib.Path(base).parent == venv / "bin":  # left by a set-up that was interrupted early
+        base = os.path.realpath(base)
+    if importlib.util.find_spec("ensurepip") is None:
+        raise SetUpError(
+            f"{base} comes without ensurepip. On Debian and Ubuntu: apt-get install "
+            "python{}.{}-venv".format(*sys.version_info[:2])
+        )
+    pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    pip += ["--disable-pip-version-check", "--no-input"]
+    once = ["--no-deps", "--no-compile", "--no-user", "--require-hashes"]
+    options = dict(options, env=clean_environment(dict(os.environ)))
     with tempfile.TemporaryDirectory() as scratch:
-        shutil.copy(str(root / "pyproject.toml"), scratch)
-        exported = pathlib.Path(scratch) / "exported.txt"
-        options = {"env": environment_of_uv(sys.executable), "cwd": scratch}
-        python = ["--python", sys.executable]
-        run([uv, "lock", *python], "Resolving pyproject.toml", **options)
-        run([uv, "export", "--quiet", *python, *what, "-o", exported], "Exporting", **options)
-        text = exported.read_text(encoding="utf-8")
+        seeds = pathlib.Path(scratch) / "seeds.txt"
+        seeds.write_text(entries_of(lock, SEEDS))
+        run([base, "-m", "venv", "--clear", venv], f"Making {venv.name}", **options)
+        run([*pip, *once, "-r", seeds], "Installing uv", **options)
+
+
+def write_lock(root: pathlib.Path, upgrade: bool) -> None:
+    """Brings `root/requirements.lock` to what `root/pyproject.toml` asks for.
+
+    Needs no `.venv`, and leaves one alone: uv comes from the present lock, into a place of its own.
+
+    Args:
+        root: the folder of both files.
+        upgrade: whether to take the newest versions, instead of those in the present lock.
+    """
+    lock = root / "requirements.lock"
+    if not lock.is_file():
+        raise SetUpError("requirements.lock is missing. Restore it: git checkout requirements.lock")
+    present = lock.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as scratch:
+        venv = pathlib.Path(scratch) / "venv"
+        make_seeds(venv, present, {"cwd": scratch})
+        kept = "" if upgrade else present
+        text = resolve(venv / "bin", root / "pyproject.toml", kept)
     if "://" in text:
         raise SetUpError("The new lock names a host; requirements must come from the registry.")
     partial = root / "requirements.lock.partial"
     partial.write_text(LOCK_HEADER + text, encoding="utf-8")
     partial.replace(lock)
     say(f"Wrote {lock.name}. `make setup` installs it.")
+
+
+def resolve(tools: pathlib.Path, project: pathlib.Path, kept: str) -> str:
+    """Resolves `project` for every supported platform; returns exact versions with their hashes.
+
+    Works in a directory of its own, since uv's own lock file names the registry's hosts.
+
+    Args:
+        tools: the folder that has `python` and `uv`.
+        project: a `pyproject.toml`.
+        kept: the text of a lock whose versions stay where they can; empty for the newest.
+    """
+    python, uv = ["--python", tools / "python"], tools / "uv"
+    what = ["--frozen", "--no-emit-project", "--all-extras", "--all-groups", "--no-header"]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        shutil.copy(str(project), scratch)
+        if kept:
+            (folder / "uv.lock").write_text(preferred(kept), encoding="utf-8")
+        options = {"env": environment_of_uv(tools / "python"), "cwd": scratch}
+        run([uv, "lock", *python], f"Resolving {project.name}", **options)
+        exported = folder / "exported.txt"
+        run([uv, "export", "--quiet", *python, *what, "-o", exported], "Exporting", **options)
+        return exported.read_text(encoding="utf-8")
 
 
 def main(arguments: list) -> int:
@@ -275,10 +325,10 @@ def main(arguments: list) -> int:
         ) or unsupported_platform(platform.system(), platform.machine(), system_release(), python)
         if problem:
             raise SetUpError(problem)
-        if arguments not in ([], ["lock"]):
-            raise SetUpError("usage: python bootstrap.py [lock]")
+        if arguments not in ([], ["lock"], ["lock", "--upgrade"]):
+            raise SetUpError("usage: python bootstrap.py [lock [--upgrade]]")
         if arguments:
-            write_lock(ROOT)
+            write_lock(ROOT, upgrade="--upgrade" in arguments)
         else:
             set_up(ROOT)
     except SetUpError as error:

@@ -20,9 +20,13 @@ from typing import Any
 
 
 class WaybillError(Exception):
-    """The root of the tree: one message a user can act on, and an exit code."""
+    """The root of the tree: one message a user can act on, and an exit code.
+
+    `is_transient` says that the reason may pass, so that another attempt is worth its time.
+    """
 
     exit_code = 1
+    is_transient = False
 
 
 class ConfigError(WaybillError):
@@ -60,13 +64,9 @@ class RootBusy(WaybillError):
 
 
 class NodeFailed(WaybillError):
-    """A node failed for a reason of its own; the log names it.
-
-    `is_transient` says that the reason may pass, so that another attempt is worth its time.
-    """
+    """A node failed for a reason of its own; the log names it."""
 
     exit_code = 1
-    is_transient = False
 
 
 class Interrupted(WaybillError):

@@ -30,6 +30,7 @@ from components.training.tuning.settings import TuningSettings
 from components.transform.settings import TransformSettings
 from components.validation.settings import ValidationSettings
 from pipeline.beam.settings import BeamSettings
+from pipeline.compile.settings import OrchestrationSettings
 from pipeline.lineage import connection
 from pipeline.recording.redaction import redact_text
 
@@ -109,6 +110,7 @@ class PipelineConfig(Settings):
     push: PushSettings = PushSettings()
     metadata: MetadataSettings = MetadataSettings()
     beam: BeamSettings = BeamSettings()
+    orchestration: OrchestrationSettings = OrchestrationSettings()
 
 
 def find(name_or_path: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import filelock
@@ -10,12 +11,14 @@ from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2
 
 from components.errors import ConfigError
+from pipeline import postgresql
 from pipeline.config import PipelineConfig
 from pipeline.layout import Layout
 from pipeline.lineage import store
-from pipeline.lineage.connection import Address, parse
+from pipeline.lineage.connection import PASSWORD, PASSWORD_FILE, Address, parse
 
 _LOCK = ".metadata.lock"
+_ANSWER_S = 5.0
 
 
 def address_of(config: PipelineConfig, layout: Layout) -> Address:
@@ -51,15 +54,39 @@ def prepare(uri: str) -> None:
     other: so this is done before any nodes run side by side.
 
     Raises:
-        ConfigError: there is no server, or no such database, or no right to it.
+        ConfigError: there is no such database, or no right to it; or no server answers, which may
+            pass.
     """
     address = parse(uri)
     try:
         if address.kind != "sqlite":
             ml_metadata.MetadataStore(connection(uri))
+            if address.kind == "postgresql":
+                postgresql.allow_long_texts(address)
             return
         address.path.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(address.path.with_name(_LOCK)):
             ml_metadata.MetadataStore(connection(uri))
     except (RuntimeError, errors.StatusError, OSError) as error:
-        raise ConfigError(store.explain(address, error)) from error
+        raise _refused(address, error) from error
+
+
+def _refused(address: Address, error: Exception) -> ConfigError:
+    """Tells a server that is away from one that refuses: ML Metadata says no word about either."""
+    if address.kind == "sqlite" or address.socket:
+        return ConfigError(store.explain(address, error))
+    try:
+        socket.create_connection((address.host, address.port), timeout=_ANSWER_S).close()
+    except OSError as away:
+        reason = away.strerror or str(away)
+        failure = ConfigError(
+            f"{address}: no server answers at {address.host}:{address.port}: {reason}. "
+            "Start it, or correct the address."
+        )
+        failure.is_transient = True
+        return failure
+    return ConfigError(
+        f"{store.explain(address, error)} The server answers: is there the database "
+        f"{address.database!r}, may {address.user!r} use it, and is the password in "
+        f"{PASSWORD} or the file that {PASSWORD_FILE} names?"
+    )

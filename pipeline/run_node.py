@@ -1,6 +1,8 @@
 """Runs nodes of a compiled pipeline in this process, for an orchestrator that schedules them.
 
-A node that has succeeded in the run is not run again; one that was killed begins anew.
+A node that has succeeded in the run is not run again; one that was killed begins anew. With
+--retries the nodes run in a process of its own, which is started again while that is worth it: for
+schedulers that would repeat rejected data as well as a lost connection.
 
 exit codes:
   0    every node ended well, or had before
@@ -29,13 +31,12 @@ from components.errors import (
     Interrupted,
     ModelNotGoodEnough,
     ModelNotServable,
-    NodeFailed,
     WaybillError,
     nearest,
 )
-from pipeline import command
+from pipeline import command, supervision
 from pipeline.compile import bundle as bundles
-from pipeline.compile.bundle import DATA, METADATA, ROOT, Bundle
+from pipeline.compile.bundle import CONFIGURED, DATA, METADATA, ROOT, Bundle
 
 TEMPORARY, SKIPPED = 75, 99
 # Context names are unbounded in ML Metadata, but a run's id also names a folder.
@@ -62,7 +63,13 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--metadata", metavar="URI", help="the ML Metadata store (metadata.db in the root)"
     )
-    parser.add_argument("--span", type=int, metavar="N", help="which span of the data to read")
+    parser.add_argument(
+        "--span",
+        type=_span,
+        metavar="N",
+        help=f"which span of the data to read; `{CONFIGURED}` for what was compiled",
+    )
+    parser.add_argument("--fresh", action="store_true", help="use no result of an earlier run")
     parser.add_argument(
         "--param",
         dest="parameters",
@@ -71,6 +78,14 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="the value of another parameter of the compiled pipeline; may be repeated",
     )
+    again = parser.add_argument_group("attempts")
+    again.add_argument(
+        "--retries", type=int, default=0, metavar="N", help="further attempts that may help (0)"
+    )
+    again.add_argument(
+        "--retry-delay", type=float, default=30.0, metavar="S", help="doubled at each attempt (30)"
+    )
+    again.add_argument("--timeout", type=float, metavar="S", help="after which an attempt ends")
     return parser
 
 
@@ -79,11 +94,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if args.retries or args.timeout:
+            return _supervised(args, sys.argv[1:] if argv is None else argv)
         return _main(args)
-    except NodeFailed as error:
-        return TEMPORARY if command.tell(error) and error.is_transient else error.exit_code
     except WaybillError as error:
-        return command.tell(error)
+        code = command.tell(error)
+        return TEMPORARY if error.is_transient else code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return Interrupted.exit_code
@@ -108,10 +124,30 @@ def _main(args: argparse.Namespace) -> int:
         metadata=values[METADATA],
         config=bundle.config,
         span=args.span,
+        fresh=args.fresh,
     )
     endings = run.nodes(wanted)
     _judge(run.refusals(wanted))
     return SKIPPED if endings and set(endings.values()) == {"skipped"} else 0
+
+
+def _supervised(args: argparse.Namespace, argv: Sequence[str]) -> int:
+    """Runs the same command without its retries and its timeout, in processes of its own."""
+    for flag in ("retries", "retry_delay", "timeout"):
+        if (getattr(args, flag) or 0) < 0:
+            name = flag.replace("_", "-")
+            raise ConfigError(f"--{name} {getattr(args, flag)}: expected 0 or more.")
+    return supervision.run(
+        [sys.executable, "-m", "pipeline.run_node", *argv, "--retries=0", "--timeout=0"],
+        retries=args.retries,
+        delay_s=args.retry_delay,
+        timeout_s=args.timeout,
+        worth_it=(TEMPORARY, Interrupted.exit_code),
+    )
+
+
+def _span(text: str) -> int | None:
+    return None if text == CONFIGURED else int(text)
 
 
 def run_id_of(pipeline: str, run_id: str) -> str:

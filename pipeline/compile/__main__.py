@@ -25,7 +25,7 @@ from pipeline import config as configuration
 from pipeline.compile import bundle as bundles
 from pipeline.compile.bundle import Bundle
 from pipeline.compile.targets import TARGETS
-from pipeline.compile.tasks import Grouping
+from pipeline.compile.tasks import Grouping, check_names
 from pipeline.resolve import Resolved, resolve
 
 
@@ -62,14 +62,13 @@ def _main(args: argparse.Namespace) -> int:
     console = Console()
     out = Path(args.out).absolute()
     _check(out)
-    resolved = resolve(configuration.from_arguments(args))
+    config = configuration.from_arguments(args)
+    check_names(config.orchestration.tasks)
+    resolved = resolve(config)
     for note in resolved.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
     bundle = _build(resolved, args.tasks, out)
-    files = {bundles.IR: bundle.ir + "\n", bundles.ABOUT: bundles.to_json(bundle)}
-    schema = resolved.config.validation.schema_path
-    if schema is not None:
-        files[bundles.SCHEMA] = Path(schema).read_text(encoding="utf-8")
+    files = bundles.files(bundle, resolved.config.validation.schema_path)
     files.update(TARGETS[args.target](bundle, resolved))
     _write(out, files)
     for name in files:

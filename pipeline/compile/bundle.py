@@ -4,12 +4,15 @@
     pipeline.json    its parameters and their defaults, its nodes and tasks, the code it expects
     schema.pbtxt     the curated schema, where there is one
 
+Where little fits, ir.json is packed as ir.json.gz; it has thousands of bytes for each column.
 Reading it needs neither TFX nor TensorFlow.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,9 +27,12 @@ from pipeline.fingerprint import code_hash
 from pipeline.lineage.connection import FILE_NAME
 
 IR, ABOUT, SCHEMA = "ir.json", "pipeline.json", "schema.pbtxt"
+PACKED_IR = "ir.json.gz"
 FORMAT = 1
 ROOT, DATA, METADATA = "root", "data", "metadata"
 SCHEMA_PATH = "validation.schema_path"
+# Instead of the number of a span: the one that the configuration names.
+CONFIGURED = "configured"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +108,19 @@ class Bundle:
                 )
 
 
+def files(bundle: Bundle, schema: str | None) -> dict[str, str]:
+    """What the folder holds: the names of its files, and their texts.
+
+    Args:
+        bundle: the compiled pipeline.
+        schema: the file of the curated schema, where there is one.
+    """
+    found = {IR: bundle.ir + "\n", ABOUT: to_json(bundle)}
+    if schema is not None:
+        found[SCHEMA] = Path(schema).read_text(encoding="utf-8")
+    return found
+
+
 def to_json(bundle: Bundle) -> str:
     """What `pipeline.json` holds."""
     document = {
@@ -126,7 +145,7 @@ def read(path: Path) -> Bundle:
     about = folder / ABOUT
     try:
         document = json.loads(about.read_bytes())
-        ir = (folder / IR).read_text(encoding="utf-8")
+        ir = _ir(folder)
         if document["format"] != FORMAT:
             raise ConfigError(
                 f"{about} has format {document['format']!r}, expected {FORMAT}. Compile it again."
@@ -150,6 +169,16 @@ def read(path: Path) -> Bundle:
         raise ConfigError(
             f"{about} is damaged: {type(error).__name__}: {error}. Compile it again."
         ) from error
+
+
+def _ir(folder: Path) -> str:
+    packed = folder / PACKED_IR
+    if not packed.is_file():
+        return (folder / IR).read_text(encoding="utf-8")
+    try:
+        return gzip.decompress(packed.read_bytes()).decode()
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ConfigError(f"{packed} is damaged: {error}. Compile it again.") from error
 
 
 def _node(values: Mapping[str, Any]) -> CompiledNode:

@@ -15,4 +15,27 @@ def _nothing(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
     return {}
 
 
-TARGETS: Mapping[str, Target] = {"ir": _nothing}
+def _airflow(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
+    from pipeline.compile.airflow import target
+
+    return target.files(bundle, resolved)
+
+
+def _kubeflow(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
+    from pipeline.compile.kubeflow import target
+
+    return target.files(bundle, resolved)
+
+
+def _vertex(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
+    from pipeline.compile.vertex import target
+
+    return target.files(bundle, resolved)
+
+
+TARGETS: Mapping[str, Target] = {
+    "ir": _nothing,
+    "airflow": _airflow,
+    "kubeflow": _kubeflow,
+    "vertex": _vertex,
+}

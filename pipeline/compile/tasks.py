@@ -6,10 +6,11 @@ default the nodes before the training share one process, and so do those after i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from components.errors import ConfigError, nearest
 from pipeline.nodes import ACCEPTED, BASELINE, STARTING, TUNER
 
 Grouping = Literal["stages", "nodes"]
@@ -65,6 +66,21 @@ class Task:
     def doc(self) -> str:
         """What its nodes do, a line each, as Markdown."""
         return "\n".join(f"- **{node}** {PURPOSES.get(node, '')}".rstrip() for node in self.nodes)
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raises ConfigError for a name that no task can have.
+
+    Args:
+        names: the keys of `orchestration.tasks`.
+    """
+    known = (*_STAGES, *PURPOSES)
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"orchestration.tasks.{name}: there is no such task.{nearest(name, known)} There "
+                f"are the stages {', '.join(_STAGES)}, and with --tasks nodes the nodes."
+            )
 
 
 def tasks(upstream: Mapping[str, Sequence[str]], grouping: Grouping) -> tuple[Task, ...]:

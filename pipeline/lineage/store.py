@@ -19,7 +19,7 @@ from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2
 
 from components.errors import ConfigError
-from pipeline.lineage import backslashes, connection, placing, records
+from pipeline.lineage import backslashes, connection, ordering, placing, records
 from pipeline.lineage.connection import Address, explain
 from pipeline.lineage.models import Artifact, Edge, Execution, Run, channels
 
@@ -254,6 +254,7 @@ def server_config(address: Address) -> Any:
 
 def database_config(address: Address, *, writable: bool) -> Any:
     """How ML Metadata connects to a file or a database, which must be there."""
+    ordering.install()
     config = metadata_store_pb2.ConnectionConfig()
     config.retry_options.max_num_retries = _RETRIES
     if address.kind == "sqlite":

@@ -57,6 +57,7 @@ class Run:
         metadata: str,
         config: Mapping[str, Any],
         span: int | None = None,
+        fresh: bool = False,
     ) -> Run:
         """Parses the IR and fills in what belongs to this run.
 
@@ -67,6 +68,7 @@ class Run:
             metadata: the URI of the store.
             config: the configuration as JSON values.
             span: which span ExampleGen reads; None for what was compiled.
+            fresh: uses no result of an earlier run.
         """
         prepare(metadata)
         ir = pipeline_pb2.Pipeline()
@@ -77,6 +79,9 @@ class Run:
             parameters = find(ir, "ExampleGen").parameters.parameters
             value = parameters[standard_component_specs.CUSTOM_CONFIG_KEY].field_value
             value.string_value = with_span(value.string_value, span)
+        if fresh:
+            for item in ir.nodes:
+                item.pipeline_node.execution_options.caching_options.enable_cache = False
         return cls(ir, root, metadata, config)
 
     @property
@@ -145,7 +150,9 @@ class Run:
                 self._record(code, decision, found[node])
         pushed = self._output(store, _LAST, "pushed_model") if _LAST in asked else None
         if pushed is not None and pushed.properties.get("pushed") == 1:
-            self._record(0, PUSHED, "", version=pushed.text("pushed_version"))
+            blessing = self._output(store, "Evaluator", "blessing")
+            reason = blessing.text("reason") if blessing is not None else ""
+            self._record(0, PUSHED, reason, version=pushed.text("pushed_version"))
         return found
 
     def _output(self, store: LineageStore, node: str, key: str) -> Artifact | None:

@@ -35,6 +35,7 @@ _NAMES = frozenset(
         "UnavailableError",
     }
 )
+_LOST = ("ml_metadata.errors", "InternalError")
 _CODES = frozenset({"ABORTED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNAVAILABLE"})
 
 
@@ -52,11 +53,15 @@ def _is_transient(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno in _ERRNOS
-    if any(kind.__name__ in _NAMES for kind in type(error).__mro__):
+    kinds = type(error).__mro__
+    if any(kind.__name__ in _NAMES for kind in kinds):
+        return True
+    # What ML Metadata calls a lost connection; of a wrong query of its own, we know none.
+    if any((kind.__module__, kind.__name__) == _LOST for kind in kinds):
         return True
     # A gRPC error has a method `code` that gives an enum.
     code = getattr(error, "code", None)
-    if callable(code) and any(kind.__name__ == "RpcError" for kind in type(error).__mro__):
+    if callable(code) and any(kind.__name__ == "RpcError" for kind in kinds):
         return getattr(code(), "name", "") in _CODES
     return False
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,10 +17,18 @@ from pathlib import Path
 import ml_metadata
 import pytest
 
-from components.errors import DataRejected, ModelNotGoodEnough, NodeFailed
+from components.errors import (
+    DataRejected,
+    Interrupted,
+    ModelNotGoodEnough,
+    ModelNotServable,
+    NodeFailed,
+)
 from pipeline.layout import Layout
 from pipeline.lineage.models import Execution
 from pipeline.lineage.store import LineageStore, open_store
+from pipeline.recording import names
+from pipeline.run_node import TEMPORARY
 from serving.runtime import SavedModel
 from serving.versions import versions
 from tests.command import PROJECT, Command
@@ -110,12 +119,19 @@ def test_a_run_in_tasks_pushes_a_model_that_a_server_loads(root: Path):
     assert version.properties["run"] == "tumors-first"
 
 
+def test_the_run_records_why_its_model_was_pushed(root: Path):
+    run = LineageStore(Layout(root).metadata).run("tumors-first")
+    assert run is not None
+    outcome = json.loads(run.text(names.OUTCOME))
+    assert outcome["reason"] == "every threshold was met"
+
+
 def test_the_run_is_named_after_its_pipeline(root: Path):
     store = open_store(Layout(root).metadata)
     assert isinstance(store, ml_metadata.MetadataStore)
-    names = {context.name for context in store.get_contexts_by_type("pipeline_run")}
-    assert "tumors-first" in names
-    assert "first" not in names
+    found = {context.name for context in store.get_contexts_by_type("pipeline_run")}
+    assert "tumors-first" in found
+    assert "first" not in found
 
 
 def test_a_task_that_succeeded_is_not_done_again(
@@ -211,3 +227,46 @@ def test_a_killed_attempt_leaves_nothing_that_the_next_one_reads(
     [again] = executions(root, "Transform", "killed")
     assert (again.id, again.state) == (attempt.id, "COMPLETE")
     assert not list(output.rglob("beam-temp-*"))
+
+
+def test_a_model_that_cannot_be_served_in_time_is_told_by_the_exit_code(
+    root: Path, run_node: Node, rest: str, small_table: Path, tmp_path: Path
+):
+    budget = ("--set", "serving_check.latency_budget_ms=0.001")
+    hasty = compiled(tmp_path / "hasty", small_table, *budget)
+    for nodes in TASKS.values():
+        assert run_node(root, nodes, "hasty", ir=hasty) == 0
+    assert run_node(root, rest, "hasty", ir=hasty) == ModelNotServable.exit_code
+    assert len(versions(root / "serving" / "tumors")) == 1
+
+
+def test_a_database_that_is_away_is_worth_another_attempt(
+    run_node: Node, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for uri in (f"postgresql://me@127.0.0.1:{port}/db", f"mysql://me@127.0.0.1:{port}/db"):
+        code = run_node(tmp_path / "root", TASKS["data"], "away", "--metadata", uri)
+        assert code == TEMPORARY
+        assert f"no server answers at 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_an_interrupted_training_goes_on_at_the_next_attempt(
+    small_table: Path, tmp_path: Path, run_node: Node
+):
+    root = tmp_path / "root"
+    long = compiled(tmp_path / "long", small_table, "--set", "training.steps=20000")
+    assert run_node(root, TASKS["data"], "stopped", ir=long) == 0
+    command = [sys.executable, "-m", "pipeline.run_node", "--ir", str(long), "--node", "Trainer"]
+    command += ["--run-id", "stopped", "--root", str(root), "--data", str(small_table.parent)]
+    checkpoints = root / "artifacts" / "tumors" / "Trainer" / "checkpoints"
+    with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 120
+        while not list(checkpoints.rglob("*.index")) and time.monotonic() < until:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == Interrupted.exit_code
+    [attempt] = executions(root, "Trainer", "stopped")
+    assert attempt.state == "CANCELED"
+    assert run_node(root, "Trainer", "stopped", ir=long) == 0
+    assert [item.state for item in executions(root, "Trainer", "stopped")] == ["COMPLETE"]

@@ -24,7 +24,7 @@ from tests.contract.servers import Server, running
 ROOT = Path(__file__).parents[2]
 MODEL = "tiny"
 # `python -m benchmarks --only serving` asks more than 10,000.
-NUM_REQUESTS = 3_000
+NUM_REQUESTS = 10_000
 NUM_CLIENTS = 16
 PATIENCE_S = 120
 # The weight of a version is its number, but all that are pushed by the tests have this one.

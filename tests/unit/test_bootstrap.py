@@ -1,6 +1,11 @@
+import functools
+import hashlib
+import http.server
 import pathlib
 import subprocess
 import sys
+import threading
+import zipfile
 
 import pytest
 
@@ -182,3 +187,88 @@ def test_second_set_up_waits_for_the_first(tmp_path):
         assert second.poll() is None
     out, _ = second.communicate()
     assert out == "entered\n"
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    """A registry that has `pebble` in the versions 1.0 and 2.0; gives its address and folder."""
+    root = tmp_path_factory.mktemp("registry")
+    folder = root / "simple" / "pebble"
+    folder.mkdir(parents=True)
+    links = []
+    for version in ("1.0", "2.0"):
+        wheel, info = folder / f"pebble-{version}-py3-none-any.whl", f"pebble-{version}.dist-info"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(
+                f"{info}/METADATA", f"Metadata-Version: 2.1\nName: pebble\nVersion: {version}\n"
+            )
+            archive.writestr(
+                f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            )
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        links.append(f'<a href="{wheel.name}#sha256={digest}">{wheel.name}</a>')
+    (folder / "index.html").write_text("".join(links))
+    handler = functools.partial(QuietHandler, directory=root)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/simple", folder
+        server.shutdown()
+
+
+@pytest.fixture
+def project(tmp_path, registry, monkeypatch) -> pathlib.Path:
+    """A project that asks for `pebble`, in an environment that names the registry."""
+    monkeypatch.setenv("UV_DEFAULT_INDEX", registry[0])
+    monkeypatch.delenv("UV_INDEX_URL", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    path = tmp_path / "project" / "pyproject.toml"
+    path.parent.mkdir()
+    path.write_text(
+        "[project]\n"
+        "name = 'beach'\n"
+        "version = '0'\n"
+        "requires-python = '>=3.11,<3.14'\n"
+        "dependencies = ['pebble']\n"
+    )
+    return path
+
+
+LOCKED = "pebble==1.0 ; sys_platform == 'linux' \\\n    --hash=sha256:aa\n    # via beach\n"
+TOOLS = pathlib.Path(sys.executable).parent
+
+
+def test_versions_in_the_lock_are_kept(project):
+    assert bootstrap.resolve(TOOLS, project, LOCKED).startswith("pebble==1.0 ")
+
+
+def test_new_lock_has_the_hash_of_what_it_names_and_no_host(project, registry):
+    text = bootstrap.resolve(TOOLS, project, LOCKED)
+    digest = hashlib.sha256((registry[1] / "pebble-1.0-py3-none-any.whl").read_bytes())
+    assert f"sha256:{digest.hexdigest()}" in text
+    assert "sha256:aa" not in text
+    assert "://" not in text
+
+
+def test_upgrade_takes_the_newest_versions(project):
+    assert bootstrap.resolve(TOOLS, project, "").startswith("pebble==2.0 ")
+
+
+def test_version_that_the_project_no_longer_allows_is_replaced(project):
+    project.write_text(project.read_text().replace("'pebble'", "'pebble>1'"))
+    assert bootstrap.resolve(TOOLS, project, LOCKED).startswith("pebble==2.0 ")
+
+
+def test_resolving_leaves_nothing_beside_the_project(project):
+    bootstrap.resolve(TOOLS, project, LOCKED)
+    assert list(project.parent.iterdir()) == [project]
+
+
+def test_lock_cannot_be_made_without_the_present_one(tmp_path):
+    with pytest.raises(bootstrap.SetUpError, match="git checkout"):
+        bootstrap.write_lock(tmp_path, upgrade=True)

@@ -50,3 +50,14 @@ def test_no_secret_place_of_this_machine_decides_a_result(small_table: Path) -> 
     """Settings and code are hashed; the root is not, so a root can be named as one likes."""
     resolved = resolve(own(small_table))
     assert nodes(resolved) == nodes(resolve(own(small_table)))
+
+
+def test_tfxs_own_compiler_for_vertex_ai_refuses_it(tmp_path: Path) -> None:
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as vertex
+
+    from pipeline.graph import create_pipeline
+
+    settings = vertex.KubeflowV2DagRunnerConfig(default_image="image", use_pipeline_spec_2_1=True)
+    pipeline = create_pipeline(resolve(built_in()), Layout(tmp_path))
+    with pytest.raises(ValueError, match="Invalid custom artifact type name"):
+        vertex.KubeflowV2DagRunner(settings).run(pipeline, write_out=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -86,3 +87,31 @@ def test_an_id_that_cannot_name_a_run_is_refused(run_id: str):
 def test_the_id_of_a_run_begins_with_the_pipeline_once():
     assert run_node.run_id_of("taxi", "scheduled__2026-11-21T00:00:00+00:00").startswith("taxi-s")
     assert run_node.run_id_of("taxi", "taxi-1") == "taxi-1"
+
+
+def test_the_configured_span_is_no_other_one(folder: Path, capsys):
+    assert "needs a value for data" in refusal(
+        folder, capsys, "--span", "configured", node="Trainer"
+    )
+
+
+@pytest.mark.parametrize("flag", ["--retries", "--timeout"])
+def test_fewer_attempts_than_none_are_refused(folder: Path, capsys, flag: str):
+    assert f"{flag} -1" in refusal(folder, capsys, flag, "-1", node="Trainer")
+
+
+def test_what_is_wrong_with_the_flags_is_not_tried_again(folder: Path, capfd):
+    given = ["--ir", str(folder), "--node", "Trainer", "--run-id", "r", "--root", str(folder)]
+    assert run_node.main([*given, "--retries", "3"]) == ConfigError.exit_code
+    said = capfd.readouterr().err
+    assert said.count("needs a value for data") == 1
+    assert "attempt 1 ended" not in said
+
+
+def test_a_packed_pipeline_is_read_as_one_that_is_not(folder: Path, capsys):
+    packed = gzip.compress((folder / "ir.json").read_bytes())
+    (folder / "ir.json").unlink()
+    (folder / "ir.json.gz").write_bytes(packed)
+    assert "needs a value for data" in refusal(folder, capsys, node="Trainer")
+    (folder / "ir.json.gz").write_bytes(packed[:-9])
+    assert "ir.json.gz is damaged" in refusal(folder, capsys, node="Trainer")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.compile.tasks import tasks
+from components.errors import ConfigError
+from pipeline.compile.tasks import check_names, tasks
 
 UPSTREAM = {
     "ExampleGen": (),
@@ -44,3 +45,9 @@ def test_a_node_that_no_stage_knows_is_a_task_of_its_own():
 def test_a_task_says_what_its_nodes_do(grouping):
     for task in tasks(UPSTREAM, grouping):
         assert all(f"**{node}** " in task.doc for node in task.nodes)
+
+
+def test_a_task_that_cannot_be_is_answered_with_the_nearest():
+    check_names(["data", "Trainer", "BaselineResolver"])
+    with pytest.raises(ConfigError, match=r"orchestration\.tasks\.trian.*Did you mean 'train'"):
+        check_names(["data", "trian"])
