@@ -8,6 +8,9 @@ from rich.console import Console
 
 from components.errors import WaybillError
 
+# What a scheduler is told of a failure that may pass; mail servers call it so as well.
+TEMPORARY = 75
+
 
 def make_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
     """A parser whose description is the docstring's first paragraph, and whose epilog the rest.
@@ -30,3 +33,9 @@ def tell(error: WaybillError) -> int:
     """Prints an error where a user looks for it; returns its exit code."""
     Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
     return error.exit_code
+
+
+def tell_scheduler(error: WaybillError) -> int:
+    """As `tell`, but with an exit code of its own for what another attempt may mend."""
+    code = tell(error)
+    return TEMPORARY if error.is_transient else code

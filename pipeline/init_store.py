@@ -6,6 +6,7 @@ the file that WAYBILL_METADATA_PASSWORD_FILE names.
 exit codes:
   0    the store is ready
   2    the address is wrong, or the server refuses
+  75   no server answers: another attempt is worth its time
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prepare(args.metadata)
         print(f"{parse(args.metadata)} is ready")
     except WaybillError as error:
-        return command.tell(error)
+        return command.tell_scheduler(error)
     return 0
 
 

@@ -11,7 +11,7 @@ exit codes:
   3    the data broke its contract
   4    the model is not good enough; it is not pushed
   5    the model cannot be served; it is not pushed
-  75   a node failed for a reason that may pass: another attempt is worth its time
+  75   it failed for a reason that may pass: another attempt is worth its time
   99   every node was skipped by a condition of the graph
   130  interrupted; another attempt continues
 """
@@ -38,7 +38,7 @@ from pipeline import command, supervision
 from pipeline.compile import bundle as bundles
 from pipeline.compile.bundle import CONFIGURED, DATA, METADATA, ROOT, Bundle
 
-TEMPORARY, SKIPPED = 75, 99
+SKIPPED = 99
 # Context names are unbounded in ML Metadata, but a run's id also names a folder.
 _RUN_ID = re.compile(r"[\w][\w.:+@=-]{0,200}")
 
@@ -98,8 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _supervised(args, sys.argv[1:] if argv is None else argv)
         return _main(args)
     except WaybillError as error:
-        code = command.tell(error)
-        return TEMPORARY if error.is_transient else code
+        return command.tell_scheduler(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return Interrupted.exit_code
@@ -142,7 +141,7 @@ def _supervised(args: argparse.Namespace, argv: Sequence[str]) -> int:
         retries=args.retries,
         delay_s=args.retry_delay,
         timeout_s=args.timeout,
-        worth_it=(TEMPORARY, Interrupted.exit_code),
+        worth_it=(command.TEMPORARY, Interrupted.exit_code),
     )
 
 

@@ -12,16 +12,18 @@ other facts is refused, with those that differ named.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import io
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 
 from components.errors import ConfigError
@@ -32,6 +34,7 @@ from components.training.stopping import Decisions
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _META = "meta"
+_LOCK = ".lock"
 _log = logging.getLogger(__name__)
 
 
@@ -132,10 +135,29 @@ class Checkpoints:
         content = _read(self._best_path(step))
         return None if content is None else content[1]
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps the directory for this process: another one that trains the same waits meanwhile.
+
+        The system lets go of it when the process dies.
+        """
+        if not self._is_writer:
+            yield
+            return
+        with filelock.FileLock(self._directory / _LOCK):
+            # It may have been pruned while this one waited.
+            self._directory.mkdir(parents=True, exist_ok=True)
+            yield
+
     def prune_others(self) -> None:
-        """Deletes the checkpoints of all other trainings beside this one."""
+        """Deletes the checkpoints beside these, but for those of trainings that are under way."""
         for other in self._directory.parent.iterdir():
-            if other != self._directory:
+            if other == self._directory:
+                continue
+            with (
+                contextlib.suppress(filelock.Timeout),
+                filelock.FileLock(other / _LOCK, blocking=False),
+            ):
                 shutil.rmtree(other)
 
     def _best_path(self, step: int) -> Path:

@@ -55,6 +55,13 @@ def run_job(job: Job, outputs: Outputs, placement: Placement | None = None) -> N
     facts = job.facts()
     folder = outputs.checkpoints / make_key(facts)
     checkpoints = Checkpoints(folder, facts, is_writer=placement.is_chief)
+    with checkpoints.held():
+        _run(job, outputs, placement, checkpoints, folder)
+
+
+def _run(
+    job: Job, outputs: Outputs, placement: Placement, checkpoints: Checkpoints, folder: Path
+) -> None:
     start = checkpoints.latest()
     with open_watch(
         job.settings.watch,

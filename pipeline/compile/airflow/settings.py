@@ -113,7 +113,8 @@ class AirflowSettings(Settings):
     span: Literal["interval", "configured"] = "interval"
     first_span: int | None = pydantic.Field(default=None, ge=0, le=500_000)
     wait_for_data: bool = False
-    wait_every_s: float = pydantic.Field(default=60.0, ge=1, le=86_400)
+    # Airflow takes some seconds to see that a look has ended; another one must not begin before.
+    wait_every_s: float = pydantic.Field(default=60.0, ge=10, le=86_400)
     wait_at_most_s: float = pydantic.Field(default=86_400.0, ge=1)
     pool: str | None = pydantic.Field(default=None, min_length=1, max_length=256)
     max_active_runs: int = pydantic.Field(default=1, ge=1, le=1000)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,6 +132,38 @@ def test_pruning_deletes_the_other_trainings(checkpoints: Checkpoints, folder: P
     other.prune_others()
     assert [path.name for path in folder.parent.iterdir()] == ["other"]
     assert newest(other) == 5
+
+
+def test_a_training_that_is_under_way_keeps_its_checkpoints(
+    checkpoints: Checkpoints, folder: Path
+) -> None:
+    checkpoints.save(checkpoint(100))
+    other = Checkpoints(folder.parent / "other", FACTS)
+    with checkpoints.held():
+        other.prune_others()
+    assert newest(checkpoints) == 100
+    other.prune_others()
+    assert not folder.exists()
+
+
+def test_the_same_training_waits_for_the_one_that_is_under_way(
+    checkpoints: Checkpoints, folder: Path
+) -> None:
+    found: list[int] = []
+
+    def second() -> None:
+        same = Checkpoints(folder, FACTS)
+        with same.held():
+            found.append(newest(same))
+
+    with checkpoints.held():
+        thread = threading.Thread(target=second)
+        thread.start()
+        checkpoints.save(checkpoint(100))
+        thread.join(0.5)
+        assert found == []
+    thread.join(10)
+    assert found == [100]
 
 
 def test_a_key_stands_for_every_fact_and_not_for_their_order() -> None:
