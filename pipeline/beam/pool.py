@@ -27,7 +27,9 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        # By the connection that asked, too: each of the engine's workers counts its own from 1, so
+        # two of them on one host give the same name twice.
+        self._workers: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
 
     def StartWorker(  # noqa: N802 (Beam's name)
         self, request: messages.StartWorkerRequest, context: grpc.ServicerContext
@@ -48,15 +50,20 @@ class WorkerPool(services.BeamFnExternalWorkerPoolServicer):
         except OSError as error:
             return messages.StartWorkerResponse(error=f"The worker did not start: {error}")
         with self._lock:
-            self._workers[request.worker_id] = process
+            self._workers = {key: one for key, one in self._workers.items() if one.poll() is None}
+            self._workers[context.peer(), request.worker_id] = process
+        print(f"worker {request.worker_id}: process {process.pid}", flush=True)
         return messages.StartWorkerResponse()
 
     def StopWorker(  # noqa: N802 (Beam's name)
         self, request: messages.StopWorkerRequest, context: grpc.ServicerContext
     ) -> messages.StopWorkerResponse:
-        """Stops the worker that the request names, if it is one of this pool."""
+        """Stops the worker that was asked for by this name and over the same connection.
+
+        Any other ends by itself as soon as the engine lets go of it.
+        """
         with self._lock:
-            process = self._workers.pop(request.worker_id, None)
+            process = self._workers.pop((context.peer(), request.worker_id), None)
         if process is not None:
             _stop([process])
         return messages.StopWorkerResponse()

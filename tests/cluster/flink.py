@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import yaml
@@ -57,17 +58,28 @@ class Flink:
     @property
     def overview(self) -> dict[str, int]:
         """Flink's own numbers: taskmanagers, jobs-running, jobs-finished, …"""
-        return httpx.get(f"http://{self.master}/overview", timeout=60).json()
+        return self._ask("overview")
 
-    def restarts(self) -> int:
-        """How often the jobs so far were restarted."""
-        jobs = httpx.get(f"http://{self.master}/jobs", timeout=60).json()["jobs"]
-        total = 0
-        for job in jobs:
-            path = f"http://{self.master}/jobs/{job['id']}/metrics"
-            found = httpx.get(path, params={"get": "numRestarts"}, timeout=60).json()
-            total += sum(int(metric["value"]) for metric in found)
-        return total
+    def is_amid_a_job(self) -> bool:
+        """Whether a job has done some of its tasks and is at others."""
+        tasks = [job["tasks"] for job in self._ask("jobs/overview")["jobs"]]
+        return any(each["running"] and each["finished"] for each in tasks)
+
+    def busy_workers(self) -> list[str]:
+        """The TaskManagers that work for a job."""
+        found = self._ask("taskmanagers")["taskmanagers"]
+        return [each["id"] for each in found if each["freeSlots"] < each["slotsNumber"]]
+
+    def blamed(self) -> set[str]:
+        """The TaskManagers on which a task of a job failed, in all jobs so far."""
+        found = set()
+        for job in self._ask("jobs")["jobs"]:
+            history = self._ask(f"jobs/{job['id']}/exceptions")["exceptionHistory"]["entries"]
+            found |= {entry["taskManagerId"] for entry in history}
+        return found
+
+    def _ask(self, path: str) -> Any:
+        return httpx.get(f"http://{self.master}/{path}", timeout=60).json()
 
 
 @contextlib.contextmanager
@@ -133,6 +145,8 @@ def _settings(rest: int, folder: Path) -> dict[str, object]:
         "taskmanager.memory.task.heap.size": "640m",
         "taskmanager.memory.task.off-heap.size": "64m",
         "taskmanager.memory.managed.size": "128m",
+        # Otherwise one worker may do a whole job, and the loss of the other is none.
+        "taskmanager.load-balance.mode": "SLOTS",
         # Transform's graph has hundreds of edges, and each takes buffers.
         "taskmanager.memory.network.min": "512m",
         "taskmanager.memory.network.max": "512m",

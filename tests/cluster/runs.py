@@ -1,8 +1,10 @@
-"""Nodes of a local run, run once more on a cluster, and what both left behind."""
+"""Nodes of a run on this machine, run once more on a cluster, and what both left behind."""
 
 from __future__ import annotations
 
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,11 @@ import pytest
 from tests.cluster import comparing
 from tests.cluster.install import job_server_jar
 from tests.command import Result, call
+
+# A model of few steps is as good to evaluate as one of many.
+SHORT = ("--set", "training.steps=100")
+# For a machine that has much else to do.
+_END_S = 3000.0
 
 
 def flags(engine: str, **settings: object) -> list[str]:
@@ -19,34 +26,60 @@ def flags(engine: str, **settings: object) -> list[str]:
     return [word for text in (f"beam.runner={engine}", *own) for word in ("--set", text)]
 
 
-def again(root: Path, node: str, *more: str) -> subprocess.Popen[str]:
-    """Starts one node once more in a root."""
-    return call(root, "--from", node, "--to", node, *more)
+def start(root: Path, *more: str) -> subprocess.Popen[str]:
+    """Starts a run."""
+    return call(root, *SHORT, *more)
 
 
 def end(process: subprocess.Popen[str]) -> str:
     """Waits for a run that has to succeed; returns what it printed."""
-    stdout, stderr = process.communicate(timeout=3000)
+    stdout, stderr = process.communicate(timeout=_END_S)
     assert process.returncode == 0, stdout + stderr
     return stdout
 
 
+def wait(process: subprocess.Popen[str], is_so: Callable[[], bool]) -> None:
+    """Waits for a state of the cluster while a run goes on."""
+    while not is_so():
+        assert process.poll() is None, "".join(process.communicate())
+        time.sleep(0.5)
+
+
+def again(root: Path, node: str, *more: str) -> subprocess.Popen[str]:
+    """Starts one node once more in a root."""
+    return start(root, "--from", node, "--to", node, *more)
+
+
 def check_evaluation(local: Result) -> None:
-    """The metrics of both evaluations are the same."""
+    """The metrics of the first and the newest evaluation are the same."""
     first, second = comparing.outputs(local, "Evaluator", "evaluation")
     assert comparing.metrics(second) == pytest.approx(comparing.metrics(first), rel=1e-6)
 
 
-def check_statistics(local: Result) -> None:
-    """Both statistics are the same."""
-    first, second = comparing.outputs(local, "StatisticsGen", "statistics")
-    assert comparing.statistics_differ(first.uri, second.uri) == []
-
-
 def check_transformed(local: Result) -> None:
-    """The transformed examples of both runs are the same."""
+    """The first and the newest transformed examples are the same."""
     first, second = comparing.outputs(local, "Transform", "transformed_examples")
+    _check_same_examples(first.uri, second.uri)
+
+
+def check_ingested(local: Result, root: Path) -> None:
+    """The examples and statistics of a root are those of the first run."""
+    pairs = {}
+    for node, key in (("ExampleGen", "examples"), ("StatisticsGen", "statistics")):
+        here, there = (
+            result.executions("taxi", node)[-1].output(key)
+            for result in (local, Result(0, "", "", root))
+        )
+        assert here is not None
+        assert there is not None
+        pairs[key] = (here.uri, there.uri)
+    _check_same_examples(*pairs["examples"])
+    assert comparing.statistics_differ(*pairs["statistics"]) == []
+
+
+def _check_same_examples(first: str, second: str) -> None:
     for split in comparing.SPLITS:
-        rows = comparing.examples(first.uri, split)
-        assert rows == comparing.examples(second.uri, split)
+        rows, others = comparing.examples(first, split), comparing.examples(second, split)
+        missing, extra = (rows - others).total(), (others - rows).total()
+        assert (missing, extra) == (0, 0), f"{split}: {rows.total()} and {others.total()} rows"
         assert rows.total() > 5000

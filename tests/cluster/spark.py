@@ -7,12 +7,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from tests.cluster.processes import LOCALHOST, Processes, free_port, running
 
-NUM_WORKERS = 2
+WORKERS = ("worker-1", "worker-2")
 # What Spark's own launcher opens for Java 17.
 _OPENS = [
     f"--add-opens=java.base/{package}=ALL-UNNAMED"
@@ -49,9 +50,31 @@ class Spark:
     processes: Processes
 
     @property
-    def overview(self) -> dict[str, object]:
+    def overview(self) -> dict[str, Any]:
         """The master's own numbers: aliveworkers, activeapps, completedapps, …"""
         return httpx.get(f"{self.page}/json/", timeout=60).json()
+
+    @property
+    def num_finished(self) -> int:
+        """How many applications, one for each job, have finished."""
+        return [app["state"] for app in self.overview["completedapps"]].count("FINISHED")
+
+    def num_tasks_done(self, worker: str) -> int:
+        """How many tasks a worker's executors have done for the application that runs now."""
+        logs = [
+            log
+            for app in self.overview["activeapps"]
+            for log in (self.processes.folder / worker / app["id"]).glob("*/stderr")
+        ]
+        return sum(log.read_text().count("Finished task") for log in logs)
+
+    def busiest_worker(self) -> str:
+        """The worker that has done most tasks of the application that runs now."""
+        return max(WORKERS, key=self.num_tasks_done)
+
+    def has_lost_an_executor(self) -> bool:
+        """Whether the master told an application of an executor that is gone."""
+        return "Telling app of lost executor" in self.processes.log("master").read_text()
 
 
 @contextlib.contextmanager
@@ -83,10 +106,10 @@ def cluster(installed: Path, folder: Path) -> Iterator[Spark]:
             return False
 
         processes.wait("the master of Spark", lambda: has(0))
-        for number in range(1, NUM_WORKERS + 1):
+        for name in WORKERS:
             own = ["--host", LOCALHOST, "--webui-port", "0", "--cores", "2", "--memory", "2g"]
-            work = ["--work-dir", str(folder / f"work-{number}"), master]
+            work = ["--work-dir", str(folder / name), master]
             entry = f"{deploy}.worker.Worker"
-            processes.start(f"worker-{number}", [java, *shared, entry, *own, *work], **local)
-        processes.wait("the workers of Spark", lambda: has(NUM_WORKERS))
+            processes.start(name, [java, *shared, entry, *own, *work], **local)
+        processes.wait("the workers of Spark", lambda: has(len(WORKERS)))
         yield found

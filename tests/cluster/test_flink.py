@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.cluster import flink
+from tests.cluster.conftest import Pool
 from tests.cluster.flink import Flink
 from tests.cluster.runs import (
     again,
     check_evaluation,
-    check_statistics,
+    check_ingested,
     check_transformed,
     end,
     flags,
+    start,
+    wait,
 )
 from tests.command import Command, Result
 
@@ -32,59 +32,38 @@ def cluster(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_evaluator_gives_the_same_metrics(cluster: Flink, local: Result) -> None:
+    before = cluster.overview["jobs-finished"]
     end(again(local.root, "Evaluator", *flags("flink", master=cluster.master)))
-    assert cluster.overview["jobs-finished"] == 1
+    assert cluster.overview["jobs-finished"] == before + 1
     check_evaluation(local)
 
 
-def test_statistics_are_the_same_from_workers_of_a_pool(
-    cluster: Flink, local: Result, pool: str
+def test_workers_of_a_pool_give_the_same_examples_and_statistics(
+    cluster: Flink, local: Result, pool: Pool, run_local: Command, tmp_path: Path
 ) -> None:
-    workers = {"environment_type": "EXTERNAL", "worker_pool": pool}
-    end(again(local.root, "StatisticsGen", *flags("flink", master=cluster.master, **workers)))
-    check_statistics(local)
+    before = cluster.overview["jobs-finished"]
+    workers = {"environment_type": "EXTERNAL", "worker_pool": pool.address}
+    to = ("--to", "StatisticsGen")
+    end(start(tmp_path, *to, *flags("flink", master=cluster.master, **workers)))
+    assert cluster.overview["jobs-finished"] == before + 2
+    assert pool.num_started >= flink.NUM_WORKERS
+    check_ingested(local, tmp_path)
 
-
-def test_our_own_readers_write_the_same_rows(
-    cluster: Flink, local: Result, run_local: Command, tmp_path: Path
-) -> None:
-    result = run_local(tmp_path, "--to", "ExampleGen", *flags("flink", master=cluster.master))
-    assert result.exit_code == 0, result.stderr
-    for split in ("train", "eval"):
-        here, there = (
-            run.executions("taxi", "ExampleGen")[-1].output("examples") for run in (local, result)
-        )
-        assert here is not None
-        assert there is not None
-        key = f"num_rows_{split}"
-        assert here.properties[key] == there.properties[key]
-
-
-def test_a_result_of_the_cluster_is_used_by_a_local_run(
-    cluster: Flink, local: Result, run_local: Command
-) -> None:
-    result = run_local(local.root, "--to", "StatisticsGen")
-    assert result.states["StatisticsGen"] == "cached"
+    # What the cluster made counts on this machine too.
+    states = run_local(tmp_path, *to).states
+    assert {node: states[node] for node in ("ExampleGen", "StatisticsGen")} == {
+        "ExampleGen": "cached",
+        "StatisticsGen": "cached",
+    }
 
 
 def test_transform_is_right_although_a_worker_was_killed(cluster: Flink, local: Result) -> None:
     """The last test of the file: it leaves one worker."""
     run = again(local.root, "Transform", *flags("flink", master=cluster.master))
-    wait_for_work(cluster)
-    cluster.processes.kill("taskmanager-2")
+    wait(run, cluster.is_amid_a_job)
+    lost = cluster.busy_workers()[0]
+    cluster.processes.kill(lost)
     end(run)
-    assert cluster.restarts() > 0
     assert cluster.overview["taskmanagers"] == flink.NUM_WORKERS - 1
+    assert lost in cluster.blamed()
     check_transformed(local)
-
-
-def wait_for_work(cluster: Flink) -> None:
-    """Until a job has done some of its tasks and is at others."""
-    while True:
-        with contextlib.suppress(httpx.HTTPError):
-            answer = httpx.get(f"http://{cluster.master}/jobs/overview", timeout=60).json()
-            for job in answer["jobs"]:
-                tasks = job["tasks"]
-                if job["state"] == "RUNNING" and tasks["running"] and tasks["finished"]:
-                    return
-        time.sleep(0.5)
