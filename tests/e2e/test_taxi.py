@@ -88,6 +88,12 @@ def test_the_run_ends_with_a_pushed_model_and_says_where(taxi_run: Result) -> No
     assert "decision  pushed" in taxi_run.stdout
 
 
+def test_nodes_that_do_not_need_each_other_run_at_the_same_time(taxi_run: Result) -> None:
+    said = taxi_run.stdout
+    for one, other in (("Evaluator", "ServingCheck"), ("ServingCheck", "Evaluator")):
+        assert said.index(f"{one}: running") < said.index(f"{other}: done")
+
+
 def test_the_chatter_is_in_the_log_not_in_the_terminal(taxi_run: Result) -> None:
     assert len(taxi_run.stdout.splitlines()) < 80
     assert not taxi_run.stderr
