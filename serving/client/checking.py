@@ -18,7 +18,8 @@ import numpy as np
 
 from serving import labels
 from serving.client import defaults, whom
-from serving.client.connection import Access, Address, Connection, Target, connect
+from serving.client.connecting import connect
+from serving.client.connection import Access, Address, Connection, Target
 from serving.client.errors import ClientError, Disagreement
 from serving.client.inputs import match, to_arrays
 from serving.client.rows import Row

@@ -15,7 +15,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from serving.client import defaults, whom
 from serving.client.asking import Pace, Question, ask
-from serving.client.connection import Address, Target, connect
+from serving.client.connecting import connect
+from serving.client.connection import Address, Target
 from serving.client.inputs import match
 from serving.client.output import Writer, opened
 from serving.client.rows import Row, Source
