@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from components.errors import WaybillError
+
 # Of a file system or a network: full, away, busy, interrupted. A missing file stays missing.
 _ERRNOS = frozenset(
     {
@@ -49,6 +51,8 @@ def is_transient(error: BaseException) -> bool:
 
 
 def _is_transient(error: BaseException) -> bool:
+    if isinstance(error, WaybillError):
+        return error.is_transient
     if isinstance(error, ConnectionError | TimeoutError | MemoryError):
         return True
     if isinstance(error, OSError):

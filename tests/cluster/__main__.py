@@ -20,7 +20,7 @@ def main() -> int:
     engine = parser.parse_args().engine
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        install.main()
+        jar = install.install(engine)
         with (
             tempfile.TemporaryDirectory(prefix=f"{engine}-") as folder,
             _CLUSTERS[engine](install.INSTALLED, Path(folder)) as found,
@@ -28,7 +28,7 @@ def main() -> int:
             flags = [
                 f"beam.runner={engine}",
                 f"beam.{engine}.master={found.master}",
-                f"beam.{engine}.job_server_jar={install.job_server_jar(engine)}",
+                f"beam.{engine}.job_server_jar={jar}",
             ]
             words = " ".join(f"--set {flag}" for flag in flags)
             print(

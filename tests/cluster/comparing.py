@@ -12,6 +12,8 @@ from typing import Any
 from tests.command import Result
 
 SPLITS = ("train", "eval")
+# An example: the values of each of its features, in the order of their names.
+Row = tuple[tuple[str, tuple[Any, ...]], ...]
 
 
 def outputs(result: Result, node: str, key: str) -> tuple[Any, Any]:
@@ -53,16 +55,67 @@ def _differ(first: Any, second: Any, place: str) -> Iterator[str]:
         yield f"{place}: {first} and {second}"
 
 
-def examples(uri: str, split: str) -> Counter[bytes]:
-    """How often each example is in a split, whatever their order and that of their features."""
+def examples_differ(first: str, second: str, split: str, *, tolerance: float) -> tuple[int, int]:
+    """How many examples of a split only the first artifact has, and how many only the second.
+
+    Args:
+        first, second: the artifacts' folders.
+        split: of both.
+        tolerance: by how much a float may differ: a share of it, or of 1 where it is less.
+    """
+    both = [_examples(uri, split) for uri in (first, second)]
+    floats = {one for rows in both for row in rows for one in _values(row) if _is_float(one)}
+    groups = _groups(floats, tolerance)
+    here, there = (
+        Counter(
+            tuple(
+                (name, tuple(groups[one] if _is_float(one) else one for one in values))
+                for name, values in row
+            )
+            for row in rows
+        )
+        for rows in both
+    )
+    return (here - there).total(), (there - here).total()
+
+
+def num_examples(uri: str, split: str) -> int:
+    """How many examples a split has."""
+    return len(_examples(uri, split))
+
+
+def _examples(uri: str, split: str) -> list[Row]:
     import tensorflow as tf
 
     files = sorted(map(str, Path(uri, f"Split-{split}").iterdir()))
-    found: Counter[bytes] = Counter()
+    found = []
     for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():
-        example = tf.train.Example.FromString(record)
-        found[example.SerializeToString(deterministic=True)] += 1
+        features = tf.train.Example.FromString(record).features.feature
+        row = []
+        for name in sorted(features):
+            kind = features[name].WhichOneof("kind")
+            row.append((name, tuple(getattr(features[name], kind).value) if kind else ()))
+        found.append(tuple(row))
     return found
+
+
+def _values(row: Row) -> Iterator[Any]:
+    return (one for _, values in row for one in values)
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float)
+
+
+def _groups(floats: set[float], tolerance: float) -> dict[float, float]:
+    """By each float what stands for it: the least of those that lie as close as the tolerance."""
+    groups: dict[float, float] = {}
+    last = first = -math.inf
+    for number in sorted(floats):
+        if number - last > tolerance * max(1.0, abs(number)):
+            first = number
+        groups[number], last = first, number
+    return groups
 
 
 def metrics(artifact: Any) -> dict[str, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.install import INSTALLED
+from tests.cluster.install import INSTALLED, is_installed
 from tests.cluster.processes import Processes, running
 from tests.cluster.runs import SHORT
 from tests.command import PROJECT, Command, Result
@@ -34,20 +34,19 @@ class Pool:
         return self.processes.log("pool").read_text().count("\nworker ")
 
 
+def installed(engine: str) -> Path:
+    """The folder of `tests.cluster.install`, which has to hold an engine."""
+    if not is_installed(engine):
+        pytest.fail(f"{engine} is not installed: python -m tests.cluster.install {engine}")
+    return INSTALLED
+
+
 @pytest.fixture(scope="session", autouse=True)
 def java_of_short_life() -> Iterator[None]:
     """Every Java here lives for minutes, too short for its thorough compiler to pay."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
         yield
-
-
-@pytest.fixture(scope="session")
-def installed() -> Path:
-    """The folder of `tests.cluster.install`."""
-    if not (INSTALLED / "flink").is_dir():
-        pytest.fail("the clusters are not installed: python -m tests.cluster.install")
-    return INSTALLED
 
 
 @pytest.fixture(scope="session")

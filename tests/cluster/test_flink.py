@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import flink
-from tests.cluster.conftest import Pool
+from tests.cluster.conftest import Pool, installed
 from tests.cluster.flink import Flink
 from tests.cluster.runs import (
     again,
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
-def cluster(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flink]:
-    with flink.cluster(installed, tmp_path_factory.mktemp("flink")) as found:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flink]:
+    with flink.cluster(installed("flink"), tmp_path_factory.mktemp("flink")) as found:
         yield found
 
 

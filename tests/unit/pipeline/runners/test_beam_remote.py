@@ -1,6 +1,7 @@
 """A run uses one job server for all its jobs, and leaves neither it nor a job behind.
 
-Beam's own job service stands in for Flink's: a program named `java` that starts it.
+Beam's own job service stands in for those of Flink and Spark: a program named `java` that starts
+it, and for a job on Spark puts a log of Spark's down where it is told to.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pytest
 from components.errors import ConfigError
 
 PROJECT = Path(__file__).parents[4]
+LOGS = Path(__file__).with_name("spark_logs")
 JAVA = r"""#!{python}
 import json, os, sys, time
 from apache_beam.portability.api import beam_job_api_pb2 as api
@@ -29,6 +31,16 @@ def tell(**what):
     with open({told!r}, "a") as log:
         log.write(json.dumps(what) + "\n")
 
+def write_log(name, job_id):
+    log = os.path.join({logs!r}, name + ".jsonl")
+    for word in sys.argv:
+        if word.startswith("-Dspark.eventLog.dir=file://") and os.path.exists(log):
+            events = [json.loads(line) for line in open(log)]
+            [start] = [event for event in events if "App Name" in event]
+            start["App Name"] = job_id
+            with open(os.path.join(word.split("://")[1], job_id), "w") as target:
+                target.writelines(json.dumps(event) + "\n" for event in events)
+
 class Service(LocalJobServicer):
     def DescribePipelineOptions(self, request, context=None):
         kind = api.PipelineOptionType.INTEGER
@@ -36,8 +48,11 @@ class Service(LocalJobServicer):
         return api.DescribePipelineOptionsResponse(options=[option])
 
     def Prepare(self, request, context=None):
-        tell(options=json_format.MessageToDict(request.pipeline_options))
-        return super().Prepare(request, context)
+        options = json_format.MessageToDict(request.pipeline_options)
+        tell(options=options)
+        prepared = super().Prepare(request, context)
+        write_log(options.get("beam:option:job_name:v1", ""), prepared.preparation_id)
+        return prepared
 
     def Cancel(self, request, context=None):
         tell(canceled=request.job_id)
@@ -77,6 +92,24 @@ for _ in range(2):
     beam_startup.install()
 print("results", results, flush=True)
 """
+# Jobs on Spark, each named after the log that it gets.
+LOGGED_JOBS = """
+import sys
+import apache_beam as beam
+from components.errors import NodeFailed
+from pipeline.beam.settings import BeamSettings
+
+spark = {"master": "spark://here:7077", "job_server_jar": sys.argv[1]}
+flags = BeamSettings.model_validate({"runner": "spark", "spark": spark}).pipeline_args()
+
+for name in sys.argv[2:]:
+    try:
+        with beam.Pipeline(argv=[*flags, f"--job_name={name}"]) as pipeline:
+            pipeline | beam.Create([1, 2]) | beam.Map(print)
+        print(f"{name}: done", flush=True)
+    except NodeFailed as error:
+        print(f"{name}: {type(error).__name__} {error.is_transient} {error}", flush=True)
+"""
 
 
 class Machine:
@@ -89,13 +122,17 @@ class Machine:
         self.bin = folder / "bin"
         self.bin.mkdir()
         java = self.bin / "java"
-        java.write_text(JAVA.format(python=sys.executable, told=str(self.told)))
+        java.write_text(JAVA.format(python=sys.executable, told=str(self.told), logs=str(LOGS)))
         java.chmod(0o755)
 
     def start(self, seconds: float) -> subprocess.Popen[str]:
         """Starts the two jobs, whose steps take some seconds."""
+        return self.run(JOBS, str(seconds))
+
+    def run(self, program: str, *words: str) -> subprocess.Popen[str]:
+        """Starts a program, which is told the jar and some words more."""
         return subprocess.Popen(
-            [sys.executable, "-c", JOBS, str(self.jar), str(seconds)],
+            [sys.executable, "-c", program, str(self.jar), *words],
             cwd=PROJECT,
             env={**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}"},
             stdout=subprocess.PIPE,
@@ -169,6 +206,22 @@ def test_a_killed_run_leaves_no_job_and_no_job_server(machine: Machine) -> None:
     assert len(machine.all("canceled")) == 1
 
 
+@pytest.mark.slow
+def test_a_job_on_spark_counts_by_what_its_log_says(machine: Machine) -> None:
+    process = machine.run(LOGGED_JOBS, "good", "lost_tasks", "without_a_log")
+    stdout, stderr = process.communicate(timeout=300)
+    told = dict(line.split(": ", 1) for line in stdout.splitlines() if ": " in line)
+    assert told["good"] == "done", stderr[-3000:]
+    assert told["lost_tasks"].startswith("PartLost True Spark lost a part of this job")
+    assert told["without_a_log"].startswith("NodeFailed False Whether Spark lost")
+
+    [arguments] = machine.all("arguments")
+    assert isinstance(arguments, list)
+    assert "-Dspark.eventLog.enabled=true" in arguments
+    [folder] = [word.split("://")[1] for word in arguments if "eventLog.dir" in word]
+    assert not Path(folder).exists()
+
+
 def test_without_a_job_server_the_error_says_how_to_get_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,3 +236,21 @@ def test_without_a_job_server_the_error_says_how_to_get_one(
     spark = PipelineOptions(["--spark_master_url=spark://here:1", "--spark_job_server_jar=maven"])
     with pytest.raises(ConfigError, match=r"pipeline\.beam fetch spark"):
         SparkRunner().default_job_server(spark)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--job_endpoint=elsewhere:8099",
+        "--job_server_jvm_properties=-Dspark.eventLog.enabled=false",
+    ],
+)
+def test_what_would_take_the_log_of_a_job_on_spark_away_is_refused(flag: str) -> None:
+    import apache_beam as beam
+
+    from pipeline.runners.beam_remote import SparkRunner
+
+    pipeline = beam.Pipeline(runner=SparkRunner(), argv=["--spark_master_url=spark://here:1", flag])
+    pipeline | beam.Create([1])
+    with pytest.raises(ConfigError, match="reads the log of each job"):
+        pipeline.run()

@@ -7,6 +7,8 @@ import errno
 import grpc
 import pytest
 
+from components.errors import NodeFailed
+from pipeline.runners.beam_spark_log import PartLost
 from pipeline.runners.transient import is_transient
 
 
@@ -41,6 +43,7 @@ def caused(by: BaseException) -> Exception:
         UnavailableError(),
         Refused(grpc.StatusCode.UNAVAILABLE),
         caused(OSError(errno.ENOSPC, "No space left on device")),
+        caused(PartLost("executor 1")),
     ],
     ids=repr,
 )
@@ -57,6 +60,7 @@ def test_worth_another_attempt(error: BaseException):
         ImportError("no module"),
         Refused(grpc.StatusCode.INVALID_ARGUMENT),
         caused(KeyError("fare")),
+        NodeFailed("its inputs could not be resolved"),
     ],
     ids=repr,
 )
