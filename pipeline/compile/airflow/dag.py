@@ -359,7 +359,7 @@ def _add_tasks(about: Mapping[str, Any]) -> None:
             "doc_md": task["doc"],
             **attempts(task),
             "execution_timeout": _seconds(task["timeout_s"]),
-            # Runs may overlap in a backfill, but two trainings remove each other's checkpoints.
+            # Runs may overlap in a backfill, but what is live in their one root follows an order.
             "max_active_tis_per_dag": 1,
             **shared,
         }

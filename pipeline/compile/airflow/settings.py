@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 import pydantic
 
 from components.settings import Settings
+from pipeline.compile.kubernetes import Name
 
-# A name of Kubernetes, and a function or class by its module.
-Name = Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+# A function or class by its module.
 Dotted = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 
 

@@ -7,9 +7,8 @@ from typing import Annotated
 import pydantic
 
 from components.settings import Settings
+from pipeline.compile.kubernetes import Name
 
-# A name of Kubernetes.
-Name = Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
 # Seconds first: five fields, as cron has them, would mean other times.
 Schedule = Annotated[str, pydantic.Field(pattern=r"^(\S+ ){5}\S+$|^@(every \S+|[a-z]+)$")]
 

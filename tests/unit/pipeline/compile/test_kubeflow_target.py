@@ -22,32 +22,20 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from components.errors import ConfigError
 from pipeline.compile import bundle as bundles
-from pipeline.compile.bundle import Bundle, CompiledNode
+from pipeline.compile.bundle import Bundle
 from pipeline.compile.kubeflow import target
 from pipeline.compile.kubeflow.target import BUNDLE
-from pipeline.compile.tasks import tasks
 from pipeline.config import PipelineConfig
 from pipeline.run_node import make_parser
 from tests.command import PROJECT
+from tests.unit.pipeline.compile.small_bundle import small_bundle
 
 UPSTREAM = {"ExampleGen": (), "Transform": ("ExampleGen",), "Trainer": ("Transform",)}
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
-    return Bundle(
-        name="big_tips",
-        parameters={"root": None, "data": None, "metadata": None},
-        nodes=tuple(
-            CompiledNode(id=name, upstream=needs, code=(), code_hash="")
-            for name, needs in UPSTREAM.items()
-        ),
-        tasks=tasks(UPSTREAM, "stages"),
-        has_spans=False,
-        config={"name": "big_tips"},
-        ir='{"root": "${waybill.root}"}',
-        folder=tmp_path,
-    )
+    return small_bundle(tmp_path, UPSTREAM)
 
 
 def write(bundle: Bundle, **orchestration: Any) -> dict[str, str]:

@@ -18,11 +18,11 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from components.errors import ConfigError
 from pipeline.compile import bundle as bundles
-from pipeline.compile.bundle import Bundle, CompiledNode
-from pipeline.compile.tasks import tasks
+from pipeline.compile.bundle import Bundle
 from pipeline.compile.vertex import target
 from pipeline.config import PipelineConfig
 from pipeline.run_node import make_parser
+from tests.unit.pipeline.compile.small_bundle import small_bundle
 
 UPSTREAM = {"ExampleGen": (), "Trainer": ("ExampleGen",)}
 FOLDER = "/gcs/my-bucket/waybill"
@@ -30,19 +30,7 @@ FOLDER = "/gcs/my-bucket/waybill"
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
-    return Bundle(
-        name="big_tips",
-        parameters={"root": None, "data": None, "metadata": None},
-        nodes=tuple(
-            CompiledNode(id=name, upstream=needs, code=(), code_hash="")
-            for name, needs in UPSTREAM.items()
-        ),
-        tasks=tasks(UPSTREAM, "stages"),
-        has_spans=False,
-        config={"name": "big_tips"},
-        ir='{"root": "${waybill.root}"}',
-        folder=tmp_path,
-    )
+    return small_bundle(tmp_path, UPSTREAM)
 
 
 def write(
