@@ -76,7 +76,7 @@ class Site:
         return [execution for execution in store.executions(name, node) if execution.id in mine]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(
     postgresql_server: Server,  # noqa: F811
     small_table: Path,
@@ -99,7 +99,7 @@ def site(
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow(
     site: Site,
     airflow_python: Path,

@@ -70,6 +70,7 @@ def test_nodes_of_several_runs_write_to_one_database_at_once(
     secret = tmp_path / "password"
     secret.write_text(server.password + "\n")
     environment = {**os.environ, PASSWORD_FILE: str(secret)}
+    environment.pop(PASSWORD, None)
 
     def start(module: str, *flags: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
