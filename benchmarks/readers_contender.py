@@ -50,6 +50,7 @@ def run(make: Callable[[Path], Any], table: Path, root: Path) -> dict[str, float
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
     from components.ingestion import component, profile  # noqa: F401  imports are not measured
+    from pipeline.beam import flags
     from pipeline.config import BeamSettings
 
     root.mkdir()
@@ -62,7 +63,7 @@ def run(make: Callable[[Path], Any], table: Path, root: Path) -> dict[str, float
             metadata_connection_config=metadata.sqlite_metadata_connection_config(
                 str(root / "metadata.db")
             ),
-            beam_pipeline_args=BeamSettings().pipeline_args(),
+            beam_pipeline_args=flags.pipeline_args(BeamSettings()),
         )
     )
     seconds = time.monotonic() - started

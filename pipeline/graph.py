@@ -18,6 +18,7 @@ from components.training.watching.parameters import hyper_parameters
 from components.transform import component as transform
 from components.validation import component as validation
 from pipeline import metadata
+from pipeline.beam import flags
 from pipeline.contract import is_drift_on
 from pipeline.fingerprint import SETTINGS, code_hash, library_versions, settings_text
 from pipeline.layout import Layout
@@ -177,5 +178,5 @@ def create_pipeline(resolved: Resolved, layout: Layout) -> Pipeline:
         components=[component.with_id(name) for name, component in named.items()],
         enable_cache=True,
         metadata_connection_config=metadata.connection(store),
-        beam_pipeline_args=config.beam.pipeline_args(),
+        beam_pipeline_args=flags.pipeline_args(config.beam),
     )

@@ -89,12 +89,11 @@ def _pool(args: argparse.Namespace) -> None:
 
 def _flags(args: argparse.Namespace) -> None:
     """Prints the flags, and lets Beam's own parser read them."""
-    from pipeline.beam import checking
+    from pipeline.beam import checking, flags
 
-    config = configuration.from_arguments(args)
-    flags = config.beam.pipeline_args()
-    checking.check_flags(flags)
-    print("\n".join(flags))
+    found = flags.pipeline_args(configuration.from_arguments(args).beam)
+    checking.check_flags(found)
+    print("\n".join(found))
 
 
 if __name__ == "__main__":

@@ -8,15 +8,13 @@ place. And the runner is always named: without a name Beam looks for another on 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pipeline.beam.settings import (
-        DataflowSettings,
-        FlinkSettings,
-        PortableSettings,
-        SparkSettings,
-    )
+from pipeline.beam.settings import (
+    BeamSettings,
+    DataflowSettings,
+    FlinkSettings,
+    PortableSettings,
+    SparkSettings,
+)
 
 LOCAL_RUNNER = "pipeline.runners.beam_local.LocalRunner"
 FLINK_RUNNER = "pipeline.runners.beam_remote.FlinkRunner"
@@ -25,6 +23,28 @@ _PLUGIN = "--beam_plugins=tfx"
 _NO_IMAGE = "none"
 # A worker imports TensorFlow for seconds: it is kept for the job's next step.
 _KEEP_WORKER_MS = 120_000
+
+
+def pipeline_args(settings: BeamSettings) -> list[str]:
+    """For every Beam pipeline of a run.
+
+    A runner that the settings name among their own flags stands alone.
+
+    Args:
+        settings: the section `beam` of the configuration.
+    """
+    if any(arg.split("=", 1)[0] == "--runner" for arg in settings.args):
+        return list(settings.args)
+    match settings.runner:
+        case "flink":
+            own = flink(settings.flink)
+        case "spark":
+            own = spark(settings.spark)
+        case "dataflow":
+            own = dataflow(settings.dataflow)
+        case _:
+            own = local(settings.num_workers)
+    return [*own, *settings.args]
 
 
 def local(num_workers: int) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import pydantic
 
 from components.settings import Settings
-from pipeline.beam import flags
 
 EnvironmentType = Literal["LOOPBACK", "EXTERNAL", "DOCKER"]
 # Where `python -m pipeline.beam fetch` puts a job server.
@@ -152,18 +151,3 @@ class BeamSettings(Settings):
             keys = ", ".join(f"beam.{self.runner}.{name}" for name in missing)
             raise ValueError(f"the runner {self.runner} needs {keys}")
         return self
-
-    def pipeline_args(self) -> list[str]:
-        """The flags for every Beam pipeline of the run; see `pipeline.beam.flags`."""
-        if any(arg.split("=", 1)[0] == "--runner" for arg in self.args):
-            return list(self.args)
-        match self.runner:
-            case "flink":
-                own = flags.flink(self.flink)
-            case "spark":
-                own = flags.spark(self.spark)
-            case "dataflow":
-                own = flags.dataflow(self.dataflow)
-            case _:
-                own = flags.local(self.num_workers)
-        return [*own, *self.args]

@@ -9,6 +9,7 @@ from pathlib import Path
 from components.errors import ConfigError
 from components.ingestion.settings import BUILTIN
 from components.settings import Settings
+from pipeline.beam import flags
 from pipeline.compile import placeholders
 from pipeline.compile.bundle import DATA, METADATA, ROOT, SCHEMA, SCHEMA_PATH, Bundle, CompiledNode
 from pipeline.compile.tasks import Grouping, tasks
@@ -40,7 +41,7 @@ def build(resolved: Resolved, *, grouping: Grouping, folder: Path) -> Bundle:
     store = str(address_of(resolved.config, Layout(Path(_ROOT))))
     paths = {ROOT: _ROOT, METADATA: store, **_paths(resolved)}
     ir = placeholders.hide(_compile(resolved), paths)
-    leaks = placeholders.leaks(ir, allowed=resolved.config.beam.pipeline_args())
+    leaks = placeholders.leaks(ir, allowed=flags.pipeline_args(resolved.config.beam))
     if leaks:
         raise ConfigError(
             f"The compiled pipeline would hold paths of this machine: {', '.join(leaks[:3])}. Put "

@@ -15,8 +15,9 @@ from typing import Any
 
 import httpx
 
-from tests.cluster.processes import LOCALHOST, Processes, free_port, running
+from tests.cluster.processes import LOCALHOST, Processes, running
 from tests.contract.databases import Server
+from tests.ports import free_port
 
 _PATIENCE_S = 600.0
 _ENDED = ("success", "failed")

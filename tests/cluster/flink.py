@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import yaml
 
-from tests.cluster.processes import LOCALHOST, Processes, free_port, running
+from tests.cluster.processes import LOCALHOST, Processes, running
+from tests.ports import free_port
 
 NUM_WORKERS, SLOTS = 2, 2
 # What Flink 1.19 reflects upon, which Java 17 keeps shut.

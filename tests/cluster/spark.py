@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from tests.cluster.processes import LOCALHOST, Processes, free_port, running
+from tests.cluster.processes import LOCALHOST, Processes, running
+from tests.ports import free_port
 
 WORKERS = ("worker-1", "worker-2")
 # What Spark's own launcher opens for Java 17.

@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,6 +23,8 @@ from typing import Any
 
 import grpc
 import pytest
+
+from tests.ports import free_port
 
 _PATIENCE_S = 60.0
 
@@ -77,7 +78,7 @@ def postgresql_server() -> Iterator[Server]:
     with _folder("postgres") as folder:
         server = Server(
             kind="postgresql",
-            port=_free_port(),
+            port=free_port(),
             user="waybill",
             password=secrets.token_hex(8),
             folder=folder,
@@ -101,7 +102,7 @@ def mariadb_server() -> Iterator[Server]:
     with _folder("mysql") as folder:
         server = Server(
             kind="mysql",
-            port=_free_port(),
+            port=free_port(),
             user="waybill",
             password=secrets.token_hex(8),
             folder=folder,
@@ -254,9 +255,3 @@ def _wait(server: Server) -> None:
             if time.monotonic() > end:
                 raise
             time.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -7,7 +7,6 @@ import dataclasses
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from serving.labels import ServedModel, read_config
+from tests.ports import free_port
 
 PROJECT = Path(__file__).parents[2]
 EMBEDDED = "embedded"
@@ -97,18 +97,12 @@ def _embedded(serving: Path) -> list[str]:
 def _tensorflow(serving: Path) -> list[str]:
     return [
         TENSORFLOW,
-        f"--port={_free_port()}",
-        f"--rest_api_port={_free_port()}",
+        f"--port={free_port()}",
+        f"--rest_api_port={free_port()}",
         f"--model_config_file={serving / 'models.config'}",
         "--model_config_file_poll_wait_seconds=1",
         "--allow_version_labels_for_unavailable_models=true",
     ]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def _read(server: Server) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from components.errors import ConfigError
 from pipeline import config as configuration
+from pipeline.beam import flags
 
 LABELLED = {"name": "mine", "label": {"column": "y"}}
 
@@ -105,9 +106,9 @@ def test_file_that_is_no_plain_mapping_is_refused(tmp_path: Path, text: str) -> 
 
 def test_the_beam_runner_is_always_named() -> None:
     settings = configuration.BeamSettings()
-    assert any(arg.startswith("--runner=") for arg in settings.pipeline_args())
+    assert any(arg.startswith("--runner=") for arg in flags.pipeline_args(settings))
 
 
 def test_a_runner_of_ones_own_replaces_the_local_one() -> None:
     settings = configuration.BeamSettings(args=("--runner=FlinkRunner", "--flink_master=here:1"))
-    assert settings.pipeline_args() == ["--runner=FlinkRunner", "--flink_master=here:1"]
+    assert flags.pipeline_args(settings) == ["--runner=FlinkRunner", "--flink_master=here:1"]

@@ -8,6 +8,7 @@ import pytest
 
 from components.errors import ConfigError
 from pipeline.beam.checking import check_flags
+from pipeline.beam.flags import pipeline_args
 from pipeline.beam.settings import BeamSettings
 
 FLINK = {"master": "here:8081", "retries": 3, "artifacts_dir": "/tmp/staged"}
@@ -29,7 +30,7 @@ DATAFLOW = {
 
 
 def flags(**values: Any) -> list[str]:
-    return BeamSettings.model_validate(values).pipeline_args()
+    return pipeline_args(BeamSettings.model_validate(values))
 
 
 @pytest.mark.parametrize(

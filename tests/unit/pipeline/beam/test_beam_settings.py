@@ -8,6 +8,7 @@ import pytest
 
 from components.errors import ConfigError
 from pipeline import config as configuration
+from pipeline.beam.flags import pipeline_args
 from pipeline.beam.settings import BeamSettings
 
 LABELLED = {"name": "mine", "label": {"column": "y"}}
@@ -26,7 +27,7 @@ DATAFLOW = {
 
 
 def flags(values: dict[str, Any]) -> list[str]:
-    return BeamSettings.model_validate(values).pipeline_args()
+    return pipeline_args(BeamSettings.model_validate(values))
 
 
 def refusal(values: dict[str, Any]) -> str:

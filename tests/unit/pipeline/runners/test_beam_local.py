@@ -10,10 +10,11 @@ PIPELINE = """
 import os
 import sys
 import apache_beam as beam
+from pipeline.beam.flags import pipeline_args
 from pipeline.config import BeamSettings
 
 sys.executable = sys.argv[1]
-flags = BeamSettings(num_workers=2).pipeline_args()
+flags = pipeline_args(BeamSettings(num_workers=2))
 
 
 def is_another_process(_, pipeline_pid=os.getpid()):

@@ -67,12 +67,13 @@ time.sleep(600)
 JOBS = """
 import sys, threading, time
 import apache_beam as beam
+from pipeline.beam.flags import pipeline_args
 from pipeline.beam.settings import BeamSettings
 from pipeline.runners import beam_startup
 
 jar, seconds = sys.argv[1], float(sys.argv[2])
 flink = {"master": "here:8081", "job_server_jar": jar, "retries": 5, "job_server_memory": "300m"}
-flags = BeamSettings.model_validate({"runner": "flink", "flink": flink}).pipeline_args()
+flags = pipeline_args(BeamSettings.model_validate({"runner": "flink", "flink": flink}))
 results = []
 
 def step(number):
@@ -97,10 +98,11 @@ LOGGED_JOBS = """
 import sys
 import apache_beam as beam
 from components.errors import NodeFailed
+from pipeline.beam.flags import pipeline_args
 from pipeline.beam.settings import BeamSettings
 
 spark = {"master": "spark://here:7077", "job_server_jar": sys.argv[1]}
-flags = BeamSettings.model_validate({"runner": "spark", "spark": spark}).pipeline_args()
+flags = pipeline_args(BeamSettings.model_validate({"runner": "spark", "spark": spark}))
 
 for name in sys.argv[2:]:
     try:
