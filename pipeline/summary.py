@@ -126,8 +126,8 @@ def next_command(outcome: Outcome) -> str:
         where = f"--serving {quoted(base.parent)} --model {shlex.quote(base.name)}"
         return f"{models} promote {version.name} {where}   (no label is on this version)"
     if outcome.pushed_to and "://" not in outcome.pushed_to:
-        tool, folder = quoted(python.with_name("saved_model_cli")), quoted(Path(outcome.pushed_to))
-        return f"{tool} show --dir {folder} --tag_set serve --signature_def serving_default"
+        folder = quoted(version.parent.parent)
+        return f"{quoted(python)} -m serving.server --serving {folder}   (and try the model)"
     if outcome.decision == NOT_GOOD_ENOUGH:
         return f"{run} --set training.steps=2000   (or other evaluation.thresholds)"
     return f"{run} --dry-run"

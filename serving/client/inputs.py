@@ -80,7 +80,7 @@ def match(
             column = found[0] if found else column
         inputs.append(Input(column=column, name=name, port=port))
     if lacking and (not allow_missing or len(lacking) == len(inputs)):
-        _explain(lacking, columns or ())
+        _explain(sorted(lacking), columns or ())
     return tuple(inputs)
 
 

@@ -145,13 +145,13 @@ def test_the_summary_names_decision_version_and_next_command(console: Console) -
     shown = text(console)
     for part in ("pushed: every threshold", "/root dir/serving/taxi/3", "0.95", "0.94", "10,000"):
         assert part in shown
-    assert "--dir '/root dir/serving/taxi/3'" in shown
+    assert "-m serving.server --serving '/root dir/serving'" in shown
     assert "'new' (train split): [odd]" in shown
 
 
 def test_the_summary_of_a_refused_model_suggests_no_folder(console: Console) -> None:
     print_summary(console, PLAN, outcome(NOT_GOOD_ENOUGH, ""), {}, 3.0)
-    assert "saved_model_cli" not in text(console)
+    assert "serving.server" not in text(console)
 
 
 def test_the_report_is_whole_or_absent(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_version_that_is_not_live_is_promoted_next(tmp_path: Path) -> None:
 def test_place_behind_a_url_is_told_as_it_is() -> None:
     text = told(pushed_to="gs://bucket/serving/taxi/3")
     assert "model     gs://bucket/serving/taxi/3" in text
-    assert "saved_model_cli" not in text
+    assert "serving.server" not in text
 
 
 @pytest.mark.parametrize("config", [None, b"{"])
