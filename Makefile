@@ -2,7 +2,8 @@
 
 PYTHON ?=
 ARGS ?=
-# Processes that run tests at the same time; each may take 2 GB.
+# Processes that run tests at the same time; each may take 2 GB. Files go out in order, the longest
+# folders first, so that both end together.
 WORKERS ?= 2
 
 # What would make the project's own Python import something else than `.venv` and this checkout.
@@ -33,7 +34,7 @@ run: setup  ## run the pipeline on the taxi data; options in ARGS
 	@.venv/bin/python -m pipeline.run_local $(ARGS)
 
 test: setup  ## run the tests; options in ARGS
-	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-cluster: setup  ## run the tests on Flink and Spark; brings both, 1.5 GB, the first time
 	@.venv/bin/python -m tests.cluster.install

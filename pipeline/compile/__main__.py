@@ -24,7 +24,7 @@ from pipeline import command
 from pipeline import config as configuration
 from pipeline.compile import bundle as bundles
 from pipeline.compile.bundle import Bundle
-from pipeline.compile.targets import TARGETS
+from pipeline.compile.targets import TARGETS, target
 from pipeline.compile.tasks import Grouping, check_names
 from pipeline.resolve import Resolved, resolve
 
@@ -35,7 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
     configuration.add_arguments(parser)
     parser.add_argument(
         "--target",
-        choices=sorted(TARGETS),
+        choices=TARGETS,
         default="ir",
         help="what to write beside the compiled pipeline (ir: nothing)",
     )
@@ -65,11 +65,13 @@ def _main(args: argparse.Namespace) -> int:
     config = configuration.from_arguments(args)
     check_names(config.orchestration.tasks)
     resolved = resolve(config)
+    wanted = target(args.target)
+    wanted.check(resolved)
     for note in resolved.notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
     bundle = _build(resolved, args.tasks, out)
     files = bundles.files(bundle, resolved.config.validation.schema_path)
-    files.update(TARGETS[args.target](bundle, resolved))
+    files.update(wanted.files(bundle, resolved))
     _write(out, files)
     for name in files:
         console.print(f"{out / name}", markup=False, highlight=False, soft_wrap=True)

@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from pipeline.compile.bundle import Bundle
 from pipeline.resolve import Resolved
 
-# Takes the compiled pipeline and the configuration; returns file names and their texts.
-Target = Callable[[Bundle, Resolved], dict[str, str]]
+TARGETS = ("ir", "airflow", "kubeflow", "vertex")
 
 
-def _nothing(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
-    return {}
+class Target(Protocol):
+    """An orchestrator; a module of its package is one."""
+
+    def check(self, resolved: Resolved) -> None:
+        """Raises ConfigError for settings that it cannot run, before anything is compiled."""
+
+    def files(self, bundle: Bundle, resolved: Resolved) -> dict[str, str]:
+        """File names in the folder of the compiled pipeline, and their texts.
+
+        Args:
+            bundle: the compiled pipeline.
+            resolved: its configuration.
+
+        Raises:
+            ConfigError: the compiled pipeline is nothing that it takes.
+        """
+        ...
 
 
-def _airflow(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
-    from pipeline.compile.airflow import target
+class _Nothing:
+    """For whoever starts the tasks in another way."""
 
-    return target.files(bundle, resolved)
+    def check(self, resolved: Resolved) -> None:
+        pass
 
-
-def _kubeflow(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
-    from pipeline.compile.kubeflow import target
-
-    return target.files(bundle, resolved)
+    def files(self, bundle: Bundle, resolved: Resolved) -> dict[str, str]:
+        return {}
 
 
-def _vertex(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
-    from pipeline.compile.vertex import target
+def target(name: str) -> Target:
+    """The target of this name.
 
-    return target.files(bundle, resolved)
+    Args:
+        name: of `TARGETS`.
+    """
+    match name:
+        case "airflow":
+            from pipeline.compile.airflow import target as airflow
 
+            return airflow
+        case "kubeflow":
+            from pipeline.compile.kubeflow import target as kubeflow
 
-TARGETS: Mapping[str, Target] = {
-    "ir": _nothing,
-    "airflow": _airflow,
-    "kubeflow": _kubeflow,
-    "vertex": _vertex,
-}
+            return kubeflow
+        case "vertex":
+            from pipeline.compile.vertex import target as vertex
+
+            return vertex
+        case _:
+            return _Nothing()

@@ -27,26 +27,24 @@ def files(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
         bundle: the compiled pipeline.
         resolved: its configuration.
 
-    Raises:
-        ConfigError: a setting of Airflow does not fit the pipeline.
     """
-    _check(bundle, resolved)
     return {
         f"{bundle.name}_dag.py": _DAG.read_text(encoding="utf-8"),
         DAG_SETTINGS: json.dumps(_settings(bundle, resolved), indent=2) + "\n",
     }
 
 
-def _check(bundle: Bundle, resolved: Resolved) -> None:
+def check(resolved: Resolved) -> None:
+    """Raises ConfigError for a setting of Airflow that does not fit the pipeline."""
     orchestration = resolved.config.orchestration
     airflow = orchestration.airflow
-    if airflow.wait_for_data and not bundle.has_spans:
+    path = resolved.source.span_path
+    if airflow.wait_for_data and path is None:
         raise ConfigError(
             "orchestration.airflow.wait_for_data: a run waits for its span, and data.path "
             f"({resolved.config.data.path}) has no {{SPAN}} or {{DATE}}. Leave it out, or put one "
             "into the path."
         )
-    path = resolved.source.span_path
     if airflow.first_span is not None and path is not None and path.is_dated:
         raise ConfigError(
             "orchestration.airflow.first_span: the spans of data.path are dates, whose numbers are "

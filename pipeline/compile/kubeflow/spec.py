@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import tempfile
 from collections.abc import Callable, Mapping
@@ -65,22 +66,12 @@ def pipeline_text(
             it does not have.
 
     Raises:
-        ConfigError: kfp is not installed, no image is named, or a setting has a value that kfp or
-            the orchestrator does not take.
+        ConfigError: a setting has a value that kfp or the orchestrator does not take.
     """
-    try:
-        # An extra of this project, and a second to import.
-        from kfp import compiler, dsl
-    except ImportError as error:
-        raise ConfigError(
-            "This target needs kfp, which is not installed: pip install 'waybill[kubeflow]'."
-        ) from error
-    if orchestration.image is None:
-        raise ConfigError(
-            "orchestration.image: tasks are containers. Name the image that holds this project and "
-            "its environment."
-        )
-    known, image = parameters(bundle, folder), orchestration.image
+    # An extra of this project, and a second to import.
+    from kfp import compiler, dsl
+
+    known, image = parameters(bundle, folder), _image(orchestration)
 
     def body(*values: Any) -> None:
         given = dict(zip((item.name for item in known), values, strict=True))
@@ -103,6 +94,24 @@ def pipeline_text(
         path = Path(scratch) / "pipeline.yaml"
         compiler.Compiler().compile(pipeline, str(path))
         return path.read_text(encoding="utf-8")
+
+
+def check(orchestration: OrchestrationSettings) -> None:
+    """Raises ConfigError if kfp is not installed, or no image is named."""
+    if importlib.util.find_spec("kfp") is None:
+        raise ConfigError(
+            "This target needs kfp, which is not installed: pip install 'waybill[kubeflow]'."
+        )
+    _image(orchestration)
+
+
+def _image(orchestration: OrchestrationSettings) -> str:
+    if orchestration.image is None:
+        raise ConfigError(
+            "orchestration.image: tasks are containers. Name the image that holds this project and "
+            "its environment."
+        )
+    return orchestration.image
 
 
 def parameters(bundle: Bundle, folder: str) -> tuple[Parameter, ...]:

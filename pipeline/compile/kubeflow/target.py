@@ -39,7 +39,7 @@ def files(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
         resolved: its configuration.
 
     Raises:
-        ConfigError: there is no image, a setting is nothing that Kubeflow takes, or the compiled
+        ConfigError: what a task is granted is nothing that Kubeflow takes, or the compiled
             pipeline is too large for a ConfigMap.
     """
     orchestration = resolved.config.orchestration
@@ -60,6 +60,11 @@ def files(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
     if settings.schedule is not None:
         found[RECURRING] = _recurring_run(bundle.name, settings)
     return found
+
+
+def check(resolved: Resolved) -> None:
+    """Raises ConfigError if kfp is not installed, or no image is named."""
+    spec.check(resolved.config.orchestration)
 
 
 def _config_map(bundle: Bundle, schema: str | None) -> dict[str, Any]:

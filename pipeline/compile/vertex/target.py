@@ -32,33 +32,44 @@ def files(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
         resolved: its configuration.
 
     Raises:
-        ConfigError: the image or the bucket is not named, or a setting is nothing that Vertex AI
-            knows.
+        ConfigError: what a task is granted is nothing that Vertex AI knows.
     """
     orchestration = resolved.config.orchestration
     settings = orchestration.vertex
-    if settings.folder is None:
-        raise ConfigError(
-            "orchestration.vertex.folder: Vertex AI keeps everything in a bucket. Name a folder in "
-            "it, such as /gcs/my-bucket/waybill."
-        )
+    folder = _folder(settings)
+    texts = bundles.files(bundle, resolved.config.validation.schema_path)
+    place = f"{folder}/pipelines/{_name_of(bundle.name, texts)}"
+    text = spec.pipeline_text(
+        bundle,
+        orchestration,
+        ir=place,
+        folder=folder,
+        description=resolved.config.model_card.title or f"{bundle.name}, made by Waybill",
+        furnish=lambda task, granted: _furnish(task, granted, settings),
+    )
+    return {PIPELINE: text, UPLOAD: _upload(bundle.name, place, sorted(texts))}
+
+
+def check(resolved: Resolved) -> None:
+    """Raises ConfigError if image, bucket or database is not one that Vertex AI can use."""
+    orchestration = resolved.config.orchestration
+    spec.check(orchestration)
+    _folder(orchestration.vertex)
     uri = resolved.config.metadata.uri
     if uri is not None and parse(uri).kind == "sqlite":
         raise ConfigError(
             f"metadata.uri {uri}: machines of Vertex AI cannot share a file that they write at the "
             "same time. Name a database: postgresql://… or mysql://…"
         )
-    texts = bundles.files(bundle, resolved.config.validation.schema_path)
-    place = f"{settings.folder}/pipelines/{_name_of(bundle.name, texts)}"
-    text = spec.pipeline_text(
-        bundle,
-        orchestration,
-        ir=place,
-        folder=settings.folder,
-        description=resolved.config.model_card.title or f"{bundle.name}, made by Waybill",
-        furnish=lambda task, granted: _furnish(task, granted, settings),
-    )
-    return {PIPELINE: text, UPLOAD: _upload(bundle.name, place, sorted(texts))}
+
+
+def _folder(settings: VertexSettings) -> str:
+    if settings.folder is None:
+        raise ConfigError(
+            "orchestration.vertex.folder: Vertex AI keeps everything in a bucket. Name a folder in "
+            "it, such as /gcs/my-bucket/waybill."
+        )
+    return settings.folder
 
 
 def _name_of(pipeline: str, texts: Mapping[str, str]) -> str:

@@ -25,6 +25,7 @@ def written(tmp_path: Path):
 
     def make(orchestration: dict[str, Any], *, path: str = "{YYYY}-{MM}-{DD}") -> dict[str, Any]:
         resolved = _resolved(tmp_path, path, orchestration)
+        target.check(resolved)
         files = target.files(_bundle(resolved, tmp_path), resolved)
         assert files.keys() == {"x_dag.py", "airflow.json"}
         assert not any(str(tmp_path) in text for text in files.values())

@@ -47,6 +47,7 @@ def write(bundle: Bundle, **orchestration: Any) -> dict[str, str]:
         }
     )
     resolved: Any = SimpleNamespace(config=config)
+    target.check(resolved)
     return target.files(bundle, resolved)
 
 

@@ -49,6 +49,7 @@ def write(
         }
     )
     resolved: Any = SimpleNamespace(config=config)
+    target.check(resolved)
     return target.files(bundle, resolved)
 
 
