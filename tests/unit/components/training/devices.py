@@ -88,7 +88,7 @@ def start_team(
 
 def finish(process: subprocess.Popen[str]) -> None:
     """Waits for its end, which must be a good one."""
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=900)
     assert process.returncode == 0, output[-3000:]
 
 
