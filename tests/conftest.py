@@ -1,4 +1,7 @@
-"""What the end-to-end and the fault tests share."""
+"""What the tests share. A fixture of the session is imported here only.
+
+In every other module that imported it, it would be another one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.command import PROJECT, Command, Result, call
+from tests.contract.databases import mariadb_server, postgresql_server  # noqa: F401
+from tests.e2e.lineage_runs import lineage_runs  # noqa: F401
 
 
 @pytest.fixture(scope="session")

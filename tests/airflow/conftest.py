@@ -19,7 +19,7 @@ from pipeline.lineage.store import LineageStore
 from tests.airflow import installation
 from tests.airflow.server import Airflow, serving
 from tests.command import PROJECT
-from tests.contract.databases import Server, postgresql_server  # noqa: F401
+from tests.contract.databases import Server
 
 # Runs in Airflow's processes: writes down what it was told.
 _TOLD = """
@@ -78,7 +78,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(
-    postgresql_server: Server,  # noqa: F811
+    postgresql_server: Server,
     small_table: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
@@ -103,7 +103,7 @@ def site(
 def airflow(
     site: Site,
     airflow_python: Path,
-    postgresql_server: Server,  # noqa: F811
+    postgresql_server: Server,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Airflow]:
     """Airflow with the three pipelines."""

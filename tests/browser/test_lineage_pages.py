@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from serving import labels
 from tests.command import PROJECT
-from tests.e2e.lineage_runs import NAME, LineageRuns, lineage_runs  # noqa: F401
+from tests.e2e.lineage_runs import NAME, LineageRuns
 
 EXECUTABLE = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = [
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def root(lineage_runs: LineageRuns, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def root(lineage_runs: LineageRuns, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy, because a label moves in it."""
     copy = tmp_path_factory.mktemp("pages") / "root"
     shutil.copytree(lineage_runs.root, copy, symlinks=True)
@@ -104,7 +104,7 @@ def pages_of(runs: LineageRuns) -> list[str]:
 def test_no_page_keeps_anyone_out(
     browser: Browser,
     address: str,
-    lineage_runs: LineageRuns,  # noqa: F811
+    lineage_runs: LineageRuns,
     scheme: str,
     width: int,
 ):
@@ -131,7 +131,7 @@ def test_no_page_keeps_anyone_out(
     context.close()
 
 
-def test_from_the_runs_to_a_node_and_its_artifact(page: Page, lineage_runs: LineageRuns):  # noqa: F811
+def test_from_the_runs_to_a_node_and_its_artifact(page: Page, lineage_runs: LineageRuns):
     expect(page.get_by_role("heading", name="Runs")).to_be_visible()
     page.get_by_role("link", name=lineage_runs.refused).click()
     expect(page.get_by_text("not good enough").first).to_be_visible()
@@ -143,14 +143,14 @@ def test_from_the_runs_to_a_node_and_its_artifact(page: Page, lineage_runs: Line
     expect(page.frame_locator("iframe").get_by_role("heading").first).to_be_visible()
 
 
-def test_the_keyboard_reaches_a_node_of_the_graph(page: Page, lineage_runs: LineageRuns):  # noqa: F811
+def test_the_keyboard_reaches_a_node_of_the_graph(page: Page, lineage_runs: LineageRuns):
     page.goto(f"{page.url.partition('/runs')[0]}/runs/{lineage_runs.second}")
     page.locator("svg.lineage a").first.focus()
     page.keyboard.press("Enter")
     expect(page.locator("details.node[open] summary")).to_be_focused()
 
 
-def test_two_runs_are_compared_from_the_table(page: Page, lineage_runs: LineageRuns):  # noqa: F811
+def test_two_runs_are_compared_from_the_table(page: Page, lineage_runs: LineageRuns):
     page.get_by_label(f"first: {lineage_runs.first}").check()
     page.get_by_label(f"second: {lineage_runs.second}").check()
     page.get_by_role("button", name="Compare 1 with 2").click()

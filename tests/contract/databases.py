@@ -1,8 +1,7 @@
 """Real database servers for tests: started once a session on a free port, stopped by their id.
 
-A test asks for a fixture and gets addresses of new, empty databases:
-
-    from tests.contract.databases import mariadb_server, postgresql_server  # noqa: F401
+A test asks for a fixture, which `tests/conftest.py` knows, and gets addresses of new, empty
+databases.
 """
 
 from __future__ import annotations

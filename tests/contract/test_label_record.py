@@ -12,12 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as messages
 
 from serving import history, record
 from serving.record import EXECUTION_TYPE, PASSWORD, PASSWORD_FILE
-from tests.contract.databases import (  # noqa: F401
-    MetadataService,
-    Server,
-    mariadb_server,
-    postgresql_server,
-)
+from tests.contract.databases import MetadataService, Server
 
 CHANGE = history.change(
     "promote", model="taxi", label="stable", from_version=None, to_version=2, reason="Grüße"

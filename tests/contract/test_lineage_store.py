@@ -29,12 +29,7 @@ from pipeline.lineage.queries.trace import trace
 from pipeline.lineage.queries.why import why
 from pipeline.lineage.store import LineageStore
 from tests.command import PROJECT
-from tests.contract.databases import (  # noqa: F401
-    MetadataService,
-    Server,
-    mariadb_server,
-    postgresql_server,
-)
+from tests.contract.databases import MetadataService, Server
 from tests.contract.lineage_contents import PIPELINE, History
 
 KINDS = ("sqlite", "grpc", "mysql", "postgresql")

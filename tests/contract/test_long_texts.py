@@ -14,7 +14,7 @@ from components.errors import ConfigError
 from pipeline import metadata
 from pipeline.lineage.connection import PASSWORD, parse
 from pipeline.postgresql import allow_long_texts
-from tests.contract.databases import Server, mariadb_server, postgresql_server  # noqa: F401
+from tests.contract.databases import Server
 
 
 def put(store: Any, text: str) -> Any:
@@ -49,7 +49,7 @@ def test_a_long_text_comes_back_whole(
 
 
 def test_a_store_that_ml_metadata_made_by_itself_is_mended(
-    postgresql_server: Server,  # noqa: F811
+    postgresql_server: Server,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(PASSWORD, postgresql_server.password)
@@ -63,7 +63,7 @@ def test_a_store_that_ml_metadata_made_by_itself_is_mended(
 
 
 def test_a_user_who_does_not_own_the_tables_is_told_what_to_do(
-    postgresql_server: Server,  # noqa: F811
+    postgresql_server: Server,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(PASSWORD, postgresql_server.password)

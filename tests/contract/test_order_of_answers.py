@@ -7,11 +7,11 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from pipeline.metadata import connection
-from tests.contract.databases import Server, postgresql_server  # noqa: F401
+from tests.contract.databases import Server
 
 
 def test_artifacts_come_as_they_were_asked_for_also_after_one_was_changed(
-    postgresql_server: Server,  # noqa: F811
+    postgresql_server: Server,
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setenv("WAYBILL_METADATA_PASSWORD", postgresql_server.password)

@@ -5,11 +5,7 @@
     killed    the same data again; killed in the Trainer
     second    span 2, pushed as version 2
 
-A test module asks for it by name:
-
-    from tests.e2e.lineage_runs import lineage_runs  # noqa: F401
-
-Whoever changes something in it works on a copy.
+`tests/conftest.py` knows it. Whoever changes something in it works on a copy.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from pipeline.lineage.connection import PASSWORD, PASSWORD_FILE, parse
 from pipeline.lineage.store import LineageStore
 from serving.versions import versions
 from tests.command import PROJECT, Command
-from tests.contract.databases import Server, mariadb_server, postgresql_server  # noqa: F401
+from tests.contract.databases import Server
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ def recorded(address: str, node: str) -> list[str]:
 
 
 def test_a_local_run_is_recorded_in_postgresql_and_continued_from_there(
-    postgresql_server: Server,  # noqa: F811
+    postgresql_server: Server,
     run_local: Command,
     small_table: Path,
     tmp_path: Path,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.command import PROJECT
-from tests.e2e.lineage_runs import NAME, LineageRuns, lineage_runs  # noqa: F401
+from tests.e2e.lineage_runs import NAME, LineageRuns
 
 
 def ask(runs: LineageRuns, *flags: str, code: int = 0) -> Any:
@@ -29,7 +29,7 @@ def ask(runs: LineageRuns, *flags: str, code: int = 0) -> Any:
 
 
 @pytest.fixture(scope="module")
-def runs(lineage_runs: LineageRuns) -> LineageRuns:  # noqa: F811
+def runs(lineage_runs: LineageRuns) -> LineageRuns:
     return lineage_runs
 
 

@@ -16,7 +16,7 @@ from pipeline.lineage.__main__ import main
 from pipeline.lineage.checksums import read_contents
 from pipeline.lineage.models import Execution
 from pipeline.recording import names
-from tests.e2e.lineage_runs import NAME, LineageRuns, lineage_runs  # noqa: F401
+from tests.e2e.lineage_runs import NAME, LineageRuns
 
 
 def executions_of(runs: LineageRuns, run_id: str) -> list[Execution]:
@@ -38,7 +38,7 @@ def ask(runs: LineageRuns, capsys: pytest.CaptureFixture[str], *words: str) -> s
     return capsys.readouterr().out
 
 
-def test_a_run_knows_what_was_asked_and_with_what(lineage_runs: LineageRuns) -> None:  # noqa: F811
+def test_a_run_knows_what_was_asked_and_with_what(lineage_runs: LineageRuns) -> None:
     run = lineage_runs.reader.run(lineage_runs.first)
     assert run is not None
     config = json.loads(run.text(names.CONFIG))
@@ -50,7 +50,7 @@ def test_a_run_knows_what_was_asked_and_with_what(lineage_runs: LineageRuns) -> 
     assert {names.HOST, names.PYTHON, names.VERSION, names.SEED} <= run.properties.keys()
 
 
-def test_a_run_knows_how_it_ended(lineage_runs: LineageRuns) -> None:  # noqa: F811
+def test_a_run_knows_how_it_ended(lineage_runs: LineageRuns) -> None:
     first = outcome(lineage_runs, lineage_runs.first)
     assert (first["exit_code"], first["kind"], first["version"]) == (0, "pushed", "1")
     refused = outcome(lineage_runs, lineage_runs.refused)
@@ -61,7 +61,7 @@ def test_a_run_knows_how_it_ended(lineage_runs: LineageRuns) -> None:  # noqa: F
     assert outcome(lineage_runs, lineage_runs.second)["version"] == "2"
 
 
-def test_work_is_measured_and_what_was_cached_is_not(lineage_runs: LineageRuns) -> None:  # noqa: F811
+def test_work_is_measured_and_what_was_cached_is_not(lineage_runs: LineageRuns) -> None:
     for run_id in (lineage_runs.first, lineage_runs.refused, lineage_runs.second):
         for execution in executions_of(lineage_runs, run_id):
             if execution.state == "CACHED":
@@ -75,7 +75,7 @@ def test_work_is_measured_and_what_was_cached_is_not(lineage_runs: LineageRuns) 
     assert Counter(item.state for item in cached)["CACHED"] == 6
 
 
-def test_the_killed_node_says_so(lineage_runs: LineageRuns) -> None:  # noqa: F811
+def test_the_killed_node_says_so(lineage_runs: LineageRuns) -> None:
     [killed] = [
         execution
         for execution in executions_of(lineage_runs, lineage_runs.killed)
@@ -85,7 +85,7 @@ def test_the_killed_node_says_so(lineage_runs: LineageRuns) -> None:  # noqa: F8
     assert killed.text(names.ERROR) == "the process was killed"
 
 
-def test_artifacts_have_the_hash_of_their_files(lineage_runs: LineageRuns) -> None:  # noqa: F811
+def test_artifacts_have_the_hash_of_their_files(lineage_runs: LineageRuns) -> None:
     artifacts = list(lineage_runs.reader.newest_artifacts())
     assert len(artifacts) > 30
     for artifact in artifacts:
@@ -94,7 +94,7 @@ def test_artifacts_have_the_hash_of_their_files(lineage_runs: LineageRuns) -> No
         assert artifact.properties[names.BYTES] == found.num_bytes
 
 
-def test_examples_know_their_raw_files(lineage_runs: LineageRuns) -> None:  # noqa: F811
+def test_examples_know_their_raw_files(lineage_runs: LineageRuns) -> None:
     examples = [
         artifact
         for artifact in lineage_runs.reader.newest_artifacts()
@@ -115,7 +115,7 @@ def test_examples_know_their_raw_files(lineage_runs: LineageRuns) -> None:  # no
 
 
 def test_every_export_of_real_runs_can_be_read(
-    lineage_runs: LineageRuns,  # noqa: F811
+    lineage_runs: LineageRuns,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     events = [json.loads(line) for line in ask(lineage_runs, capsys, "export").splitlines()]
@@ -136,7 +136,7 @@ def test_every_export_of_real_runs_can_be_read(
 
 
 def test_a_run_is_drawn_in_every_format(
-    lineage_runs: LineageRuns,  # noqa: F811
+    lineage_runs: LineageRuns,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     for form in ("text", "mermaid", "dot", "svg", "html"):
@@ -147,7 +147,7 @@ def test_a_run_is_drawn_in_every_format(
 
 
 def test_the_doctor_finds_real_runs_in_order_and_then_what_is_wrong(
-    lineage_runs: LineageRuns,  # noqa: F811
+    lineage_runs: LineageRuns,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
@@ -163,7 +163,7 @@ def test_the_doctor_finds_real_runs_in_order_and_then_what_is_wrong(
 
 
 def test_nothing_of_what_is_served_may_be_deleted(
-    lineage_runs: LineageRuns,  # noqa: F811
+    lineage_runs: LineageRuns,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = ("gc", "--dry-run", "--keep-runs", "1", "--json")
