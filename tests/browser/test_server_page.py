@@ -14,27 +14,16 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from serving.versions import publish
 from tests.contract import served_models
 from tests.contract.served_models import MODEL, PNG, probability
 from tests.contract.servers import Server, running
 
-EXECUTABLE = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium is installed")
-
 EVIL = "</script><img src=x onerror=document.title='broken'>"
 SCRIPT = "<script>document.title = 'broken'</script>"
 TOKEN = "t0ken-of-a-test"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=EXECUTABLE, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

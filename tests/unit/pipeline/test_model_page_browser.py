@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from components.model_card.card import card
 from components.model_card.evaluated import Evaluation
@@ -15,10 +14,6 @@ from components.model_card.page import card_page
 from pipeline.report.model_page import Model, model_page
 from tests.unit.components.model_card.card_cases import facts
 from tests.unit.components.model_card.evaluation_cases import evaluation
-from tests.unit.pipeline.browser import find
-
-EXECUTABLE = find()
-pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium is installed")
 
 EVIL = "</script><script>document.title = 'broken'</script>"
 LONG = "a_very_long_name_without_any_blank_" * 3
@@ -27,14 +22,6 @@ HISTORY = {
     "curve": [{"step": step, "loss": 1 / step} for step in (50, 100, 150)],
     "evaluations": [{"step": step, "metrics": {"loss": 0.5, "auc": 0.9}} for step in (50, 150)],
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=EXECUTABLE, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
