@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,17 @@ def table(small_table: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "tumors.csv"
     copy.write_bytes(small_table.read_bytes())
     return copy
+
+
+@pytest.fixture(scope="module")
+def whole(
+    run_local: Command, small_table: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Result:
+    """A first run; whoever takes something from it lets it be made again."""
+    root = tmp_path_factory.mktemp("whole") / "root"
+    result = run_local(root, "--data", str(small_table), *QUICK)
+    assert result.exit_code == 0, result.stdout + result.stderr
+    return result
 
 
 def ran_everywhere(result: Result) -> set[str]:
@@ -60,43 +72,27 @@ def test_an_edit_reruns_only_what_it_can_affect(
 
 
 def test_a_lost_artifact_is_made_again(
-    run_local: Command, small_table: Path, tmp_path: Path
+    run_local: Command, small_table: Path, whole: Result
 ) -> None:
-    import shutil
-
-    flags = ("--data", str(small_table), *QUICK)
-    first = run_local(tmp_path / "root", *flags)
-    assert first.exit_code == 0, first.stderr
-    [trainer] = first.executions("tumors", "Trainer")
+    [trainer] = whole.executions("tumors", "Trainer")
     model = trainer.output("model")
     assert model is not None
     shutil.rmtree(model.uri)
-    again = run_local(tmp_path / "root", *flags)
+    again = run_local(whole.root, "--data", str(small_table), *QUICK)
     assert again.exit_code == 0
     assert "is gone" in {node["id"]: node["why"] for node in again.report["nodes"]}["Trainer"]
     assert again.ran == AFTER_TRAINER
 
 
-def test_the_libraries_flags_are_not_ours_and_their_log_is_shown_on_request(
-    run_local: Command, small_table: Path, tmp_path: Path
-) -> None:
-    flags = ("--data", str(small_table), *QUICK, "--to", "DataGate", "-v")
-    result = run_local(tmp_path / "root", *flags)
-    assert result.exit_code == 0, result.stdout + result.stderr
-    assert "INFO:absl" in result.stderr
-    assert not (tmp_path / "root" / "logs").exists()
-
-
 def test_worker_processes_do_the_same_work(
-    run_local: Command, small_table: Path, tmp_path: Path
+    run_local: Command, small_table: Path, whole: Result, tmp_path: Path
 ) -> None:
-    flags = ("--data", str(small_table), *QUICK)
-    alone = run_local(tmp_path / "alone", *flags)
-    workers = run_local(tmp_path / "workers", *flags, "--set", "beam.num_workers=2")
+    flags = ("--data", str(small_table), *QUICK, "--set", "beam.num_workers=2")
+    workers = run_local(tmp_path / "workers", *flags)
     assert workers.exit_code == 0, workers.stdout + workers.stderr
-    assert workers.report["rows"] == alone.report["rows"]
+    assert workers.report["rows"] == whole.report["rows"]
     assert workers.report["candidate"]["auc"] == pytest.approx(
-        alone.report["candidate"]["auc"], abs=0.05
+        whole.report["candidate"]["auc"], abs=0.05
     )
 
 
@@ -104,8 +100,11 @@ def test_to_ends_early_and_the_next_run_goes_on(
     run_local: Command, small_table: Path, tmp_path: Path
 ) -> None:
     flags = ("--data", str(small_table), *QUICK)
-    early = run_local(tmp_path / "root", *flags, "--to", "DataGate")
-    assert early.exit_code == 0
+    # -v and --to are also flags of the libraries, with other meanings.
+    early = run_local(tmp_path / "root", *flags, "--to", "DataGate", "-v")
+    assert early.exit_code == 0, early.stdout + early.stderr
+    assert "INFO:absl" in early.stderr
+    assert not (tmp_path / "root" / "logs").exists()
     assert early.ran == ALL - AFTER_TRANSFORM
     assert not (tmp_path / "root" / "serving").exists()
     rest = run_local(tmp_path / "root", *flags)
