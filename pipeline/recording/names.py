@@ -28,8 +28,6 @@ OUTCOME = "waybill_outcome"
 
 # On an execution that did its work, floats and an int; see `usage.Usage` for what they mean.
 WALL_S, CPU_S, PEAK_BYTES = "waybill_wall_s", "waybill_cpu_s", "waybill_peak_bytes"
-# The nodes that ran in the same process at the same time, separated by `, `.
-ALONGSIDE = "waybill_alongside"
 # One line; only where it did not succeed.
 ERROR = "waybill_error"
 # The path of the file with what the libraries said.

@@ -20,7 +20,7 @@ from ml_metadata.proto import metadata_store_pb2
 from pipeline.lineage import checksums
 from pipeline.recording import names
 from pipeline.recording.redaction import redact_text
-from pipeline.recording.usage import METER, Usage
+from pipeline.recording.usage import Usage, measure
 
 RUN, NODE = "pipeline_run", "node"
 
@@ -106,9 +106,9 @@ class Recorder:
         belong to the execution that made them.
         """
         record = NodeRecord()
-        usage = Usage(node)
+        usage = Usage()
         try:
-            with METER.measure(node) as usage:
+            with measure() as usage:
                 yield record
         except BaseException as error:
             record.error = record.error or str(error) or type(error).__name__
@@ -243,7 +243,6 @@ def _properties(usage: Usage, error: str, log: Path | None) -> dict[str, str | i
         names.WALL_S: round(usage.wall_s, 3),
         names.CPU_S: round(usage.cpu_s, 3),
         names.PEAK_BYTES: usage.peak_bytes,
-        **({names.ALONGSIDE: ", ".join(sorted(usage.alongside))} if usage.alongside else {}),
         **({names.ERROR: one_line(error)} if error else {}),
         **({names.LOG: str(log)} if log is not None else {}),
     }

@@ -1,7 +1,7 @@
-"""Runs nodes of a compiled pipeline in this process, each as soon as it can run.
+"""Runs nodes of a compiled pipeline in this process, one after the other.
 
-Two nodes may run at once: Evaluator and ServingCheck both need only the model, and the check
-mostly waits for the process that it started.
+Evaluator and ServingCheck both need only the model and could run at once. On two cores that saved
+no time, and the answers that the check timed took three to six times as long.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from tfx.dsl.compiler.compiler import Compiler
@@ -26,7 +26,6 @@ from pipeline.recording.recorder import Recorder
 from pipeline.runners import beam_startup
 from pipeline.runners.node import connection_of, launch
 
-_WORKERS = 2
 # What a node may take to save when it is interrupted, and then to end.
 _SAVE_S, _END_S = 20.0, 5.0
 
@@ -71,7 +70,7 @@ def run(
     facts: Mapping[str, str | int],
     log: Path | None = None,
 ) -> None:
-    """Runs the wanted nodes, each after those of them that it needs.
+    """Runs the wanted nodes in the order of the pipeline, each after those that it needs.
 
     Args:
         ir: the compiled pipeline, with its run's id filled in.
@@ -82,7 +81,7 @@ def run(
         log: the file of what the libraries say, to record.
 
     Raises:
-        WaybillError: a node refused or failed; nodes that need it were not started.
+        WaybillError: a node refused or failed; no other was started after it.
         KeyboardInterrupt: the run was interrupted; a node that can has saved what it has.
     """
     beam_startup.install()
@@ -90,48 +89,29 @@ def run(
     sys.argv[1:] = []
     recorder = Recorder.of(ir, connection_of(ir), log=log)
     recorder.start(ir.nodes[0].pipeline_node.contexts, facts)
-    nodes = (item.pipeline_node for item in ir.nodes)
-    waiting = {
-        node.node_info.id: set(node.upstream_nodes) & set(wanted)
-        for node in nodes
-        if node.node_info.id in wanted
-    }
-    running: dict[Future[None], str] = {}
-    done: set[str] = set()
-    error: BaseException | None = None
-    pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="node")
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="node")
+    task: Future[None] | None = None
     try:
-        while waiting or running:
-            ready = [name for name in waiting if error is None and waiting[name] <= done]
-            for name in ready[: _WORKERS - len(running)]:
-                del waiting[name]
-                running[pool.submit(_launch, ir, name, on_node, log)] = name
-            if not running:
-                break
-            finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-            for task in finished:
-                name = running.pop(task)
-                if task.exception() is None:
-                    done.add(name)
-                else:
-                    error = error or task.exception()
+        for item in ir.nodes:
+            name = item.pipeline_node.node_info.id
+            if name in wanted:
+                task = pool.submit(_launch, ir, name, on_node, log)
+                task.result()
     except KeyboardInterrupt:
-        _let_save(running)
+        _let_save(task)
         raise
     finally:
         # An interrupted run must not wait for a node's end: the caller clears up and exits.
         pool.shutdown(wait=False)
-    if error is not None:
-        raise error
 
 
-def _let_save(running: Collection[Future[None]]) -> None:
+def _let_save(task: Future[None] | None) -> None:
     """Gives a node that saves on request the time to do so, unless it is interrupted again.
 
     The launcher, too, has then written down how the node ended.
     """
-    if interruption.is_saving() and interruption.request(timeout_s=_SAVE_S):
-        wait(running, timeout=_END_S, return_when=FIRST_COMPLETED)
+    if task and interruption.is_saving() and interruption.request(timeout_s=_SAVE_S):
+        wait([task], timeout=_END_S)
 
 
 def _launch(ir: pipeline_pb2.Pipeline, name: str, on_node: OnNode, log: Path | None) -> None:

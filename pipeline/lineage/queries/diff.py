@@ -29,7 +29,7 @@ SECTIONS = (
 )
 _MACHINE = (names.PYTHON, names.HOST, names.SEED, names.COMMAND)
 # Differs whatever is run, or is told elsewhere.
-_NO_SETTING = (CODE, names.WALL_S, names.CPU_S, names.PEAK_BYTES, names.ALONGSIDE, names.LOG)
+_NO_SETTING = (CODE, names.WALL_S, names.CPU_S, names.PEAK_BYTES, names.LOG)
 
 Facts = dict[str, Any]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 import time
 import tomllib
 from pathlib import Path
@@ -21,7 +20,7 @@ from pipeline.recording import names
 from pipeline.recording.facts import config_hash, git_commit, git_url, installed, run_facts
 from pipeline.recording.recorder import Recorder, one_line, record_outcome
 from pipeline.recording.redaction import HIDDEN, is_secret, redact, redact_command, redact_text
-from pipeline.recording.usage import Meter
+from pipeline.recording.usage import measure
 from tests.unit.pipeline.lineage.written_store import Execution, WrittenStore
 
 
@@ -144,7 +143,7 @@ def test_the_repositorys_address_has_no_user(tmp_path: Path, address: str, shown
 
 def test_usage_counts_time_processor_and_memory() -> None:
     before = psutil.Process().memory_info().rss
-    with Meter().measure("Trainer") as usage:
+    with measure() as usage:
         held = bytearray(b"x") * (200 << 20)
         end = time.process_time() + 0.3
         while time.process_time() < end:
@@ -152,26 +151,6 @@ def test_usage_counts_time_processor_and_memory() -> None:
     assert usage.cpu_s >= 0.3
     assert usage.wall_s >= 0.3
     assert usage.peak_bytes > before + (180 << 20)
-    assert usage.alongside == set()
-
-
-def test_nodes_at_the_same_time_know_of_each_other() -> None:
-    meter = Meter()
-    began = threading.Event()
-
-    def other() -> None:
-        with meter.measure("ServingCheck"):
-            began.set()
-
-    with meter.measure("Evaluator") as usage:
-        thread = threading.Thread(target=other)
-        thread.start()
-        assert began.wait(10)
-        thread.join()
-    with meter.measure("Pusher") as later:
-        pass
-    assert usage.alongside == {"ServingCheck"}
-    assert later.alongside == set()
 
 
 @pytest.fixture
