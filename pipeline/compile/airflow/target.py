@@ -26,7 +26,6 @@ def files(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
     Args:
         bundle: the compiled pipeline.
         resolved: its configuration.
-
     """
     return {
         f"{bundle.name}_dag.py": _DAG.read_text(encoding="utf-8"),

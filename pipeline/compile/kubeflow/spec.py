@@ -16,6 +16,7 @@ from components.errors import ConfigError
 from pipeline.compile.bundle import CONFIGURED, DATA, METADATA, ROOT, SCHEMA_PATH, Bundle
 from pipeline.compile.settings import OrchestrationSettings, TaskSettings
 from pipeline.compile.tasks import Task
+from pipeline.resolve import Resolved
 
 # Gives a task of kfp what only one orchestrator has.
 Furnish = Callable[[Any, TaskSettings], None]
@@ -47,21 +48,19 @@ class Parameter:
 
 def pipeline_text(
     bundle: Bundle,
-    orchestration: OrchestrationSettings,
+    resolved: Resolved,
     *,
     ir: str,
     folder: str,
-    description: str,
     furnish: Furnish,
 ) -> str:
     """The pipeline as YAML.
 
     Args:
         bundle: the compiled pipeline.
-        orchestration: the image, and what the tasks are granted.
+        resolved: its configuration: the image, and what the tasks are granted.
         ir: where the containers find the compiled pipeline.
         folder: where they find the root and the data, unless a run is told otherwise.
-        description: for the pages of the orchestrator.
         furnish: gives a task what only this orchestrator has; raises ValueError for a setting that
             it does not have.
 
@@ -71,6 +70,7 @@ def pipeline_text(
     # An extra of this project, and a second to import.
     from kfp import compiler, dsl
 
+    orchestration = resolved.config.orchestration
     known, image = parameters(bundle, folder), _image(orchestration)
 
     def body(*values: Any) -> None:
@@ -89,6 +89,7 @@ def pipeline_text(
 
     # What kfp reads the pipeline's parameters from.
     body.__signature__ = _signature(known)  # type: ignore[attr-defined]
+    description = resolved.config.model_card.title or f"{bundle.name}, made by Waybill"
     pipeline = dsl.pipeline(name=bundle.name, description=description)(body)
     with tempfile.TemporaryDirectory(prefix="compile-") as scratch:
         path = Path(scratch) / "pipeline.yaml"

@@ -42,17 +42,15 @@ def files(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
         ConfigError: what a task is granted is nothing that Kubeflow takes, or the compiled
             pipeline is too large for a ConfigMap.
     """
-    orchestration = resolved.config.orchestration
-    settings = orchestration.kubeflow
+    settings = resolved.config.orchestration.kubeflow
     config_map = _config_map(bundle, resolved.config.validation.schema_path)
     name = config_map["metadata"]["name"]
     found = {
         PIPELINE: spec.pipeline_text(
             bundle,
-            orchestration,
+            resolved,
             ir=BUNDLE,
             folder=settings.mount_path,
-            description=resolved.config.model_card.title or f"{bundle.name}, made by Waybill",
             furnish=lambda task, granted: _furnish(task, granted, settings, name),
         ),
         CONFIG_MAP: json.dumps(config_map, indent=2) + "\n",

@@ -34,17 +34,15 @@ def files(bundle: Bundle, resolved: Resolved) -> dict[str, str]:
     Raises:
         ConfigError: what a task is granted is nothing that Vertex AI knows.
     """
-    orchestration = resolved.config.orchestration
-    settings = orchestration.vertex
+    settings = resolved.config.orchestration.vertex
     folder = _folder(settings)
     texts = bundles.files(bundle, resolved.config.validation.schema_path)
     place = f"{folder}/pipelines/{_name_of(bundle.name, texts)}"
     text = spec.pipeline_text(
         bundle,
-        orchestration,
+        resolved,
         ir=place,
         folder=folder,
-        description=resolved.config.model_card.title or f"{bundle.name}, made by Waybill",
         furnish=lambda task, granted: _furnish(task, granted, settings),
     )
     return {PIPELINE: text, UPLOAD: _upload(bundle.name, place, sorted(texts))}

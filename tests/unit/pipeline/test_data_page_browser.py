@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from pipeline.report.data_page import data_page
+from tests.unit.pipeline.opened_page import opened
 from tests.unit.pipeline.report_cases import finding, numbers, spec, split, texts
 
 EVIL = "</script><script>document.title = 'broken'</script>"
@@ -40,9 +41,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(browser: Browser, file: Path) -> Iterator[Page]:
     with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
-        found = context.new_page()
-        found.goto(file.as_uri())
-        yield found
+        yield opened(context, file)[0]
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1440, 900)])
@@ -52,16 +51,11 @@ def test_nothing_is_loaded_and_nothing_sticks_out(
 ) -> None:
     size: ViewportSize = {"width": width, "height": height}
     with browser.new_context(viewport=size, color_scheme=scheme) as context:
-        page, urls, told = context.new_page(), list[str](), list[str]()
-        page.on("request", lambda request: urls.append(request.url))
-        page.on("pageerror", lambda error: told.append(str(error)))
-        page.on("console", lambda message: told.append(message.text))
-        page.goto(file.as_uri())
+        page, seen = opened(context, file)
         assert page.title() == "Data of trips"
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         back = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert [url for url in urls if not url.startswith("data:")] == [file.as_uri()]
-        assert told == []
+        assert seen == [file.as_uri()]
     is_dark = int(back.removeprefix("rgb(").split(",")[0]) < 80
     assert is_dark == (scheme == "dark")
 

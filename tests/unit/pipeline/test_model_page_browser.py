@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser
 
 from components.model_card.card import card
 from components.model_card.evaluated import Evaluation
@@ -14,6 +14,7 @@ from components.model_card.page import card_page
 from pipeline.report.model_page import Model, model_page
 from tests.unit.components.model_card.card_cases import facts
 from tests.unit.components.model_card.evaluation_cases import evaluation
+from tests.unit.pipeline.opened_page import opened
 
 EVIL = "</script><script>document.title = 'broken'</script>"
 LONG = "a_very_long_name_without_any_blank_" * 3
@@ -42,17 +43,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, path in paths.items():
         path.write_text(html[name])
     return paths
-
-
-def opened(context: BrowserContext, path: Path) -> tuple[Page, list[str]]:
-    """The page, and all that it asked for or complained about while it was opened."""
-    page = context.new_page()
-    seen: list[str] = []
-    page.on("request", lambda request: seen.append(request.url))
-    page.on("console", lambda message: seen.append(message.text))
-    page.on("pageerror", lambda error: seen.append(str(error)))
-    page.goto(path.as_uri())
-    return page, [item for item in seen if not item.startswith("data:")]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light"), (3840, "dark")])
